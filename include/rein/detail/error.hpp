@@ -1,0 +1,45 @@
+#pragma once
+
+#include <Eigen/Core>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <stdexcept>
+#include <string>
+
+namespace rein::detail {
+
+// Throws std::invalid_argument; without exceptions, prints the message and aborts.
+[[noreturn]] inline void invalid_argument(const std::string& message) {
+#if defined(__cpp_exceptions) || defined(_CPPUNWIND)
+  throw std::invalid_argument(message);
+#else
+  std::fprintf(stderr, "%s\n", message.c_str());
+  std::abort();
+#endif
+}
+
+inline std::string text(double value) {
+  char digits[32];
+  std::snprintf(digits, sizeof digits, "%.17g", value);
+  char shorter[32];
+  std::snprintf(shorter, sizeof shorter, "%.6g", value);
+  return std::strtod(shorter, nullptr) == value ? shorter : digits;
+}
+
+inline std::string text(Eigen::Index value) { return std::to_string(value); }
+
+inline std::string shape(Eigen::Index rows, Eigen::Index cols) {
+  return text(rows) + " x " + text(cols);
+}
+
+// Refuses `value` unless `ok`: "rein::MaxNorm: limit is -1; it must be a finite number >= 0".
+template <class Value>
+void require(bool ok, const char* owner, const char* argument, Value value, const char* rule) {
+  if (!ok) {
+    invalid_argument(std::string("rein::") + owner + ": " + argument + " is " + text(value) +
+                     "; it must be " + rule);
+  }
+}
+
+}  // namespace rein::detail

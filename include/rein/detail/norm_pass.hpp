@@ -1,0 +1,351 @@
+#pragma once
+
+#include <Eigen/Core>
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <rein/constraint.hpp>
+#include <rein/detail/careful.hpp>
+#include <rein/detail/norm_rule.hpp>
+#include <rein/detail/scalar.hpp>
+#include <rein/detail/scale.hpp>
+#include <rein/detail/square_sum.hpp>
+#include <rein/detail/view.hpp>
+
+// One family of kernels for every grouping. Vectors that lie along the memory, or in runs of at
+// least `long_run` entries, are taken one after another. Vectors that lie across it are taken
+// together in blocks of lanes, so that memory is walked in its own order: a lane is one place in
+// the part of a row of memory that belongs to a block, and a vector is `inner` adjacent lanes.
+
+namespace rein::detail {
+
+// From this many adjacent entries on, a vector is worth taking on its own.
+inline constexpr Index long_run = 64;
+
+// Lanes to a block: sums and lost bits of 2048 doubles are 32 KiB, which stay in the cache beside
+// the weights.
+inline constexpr Index block_lanes = 2048;
+
+// Reals converted at a time where the memory does not hold them as such.
+template <class Real>
+inline constexpr Index chunk_size = 256 * packet_size<Real>;
+
+template <class View>
+inline constexpr bool is_strided = false;
+template <class Entry>
+inline constexpr bool is_strided<StridedView<Entry>> = true;
+
+template <class Scalar>
+auto* as_reals(Scalar* x) {
+  using Real = typename ScalarTraits<std::remove_const_t<Scalar>>::Real;
+  return reinterpret_cast<std::conditional_t<std::is_const_v<Scalar>, const Real*, Real*>>(x);
+}
+
+// Writes n entries as Reals.
+template <class Scalar>
+void load(const Scalar* x, Index stride, Index n, typename ScalarTraits<Scalar>::Real* reals) {
+  using Traits = ScalarTraits<Scalar>;
+  for (Index i = 0; i < n; ++i) {
+    if constexpr (Traits::components == 2) {
+      reals[2 * i] = x[i * stride].real();
+      reals[2 * i + 1] = x[i * stride].imag();
+    } else {
+      reals[i] = static_cast<typename Traits::Real>(x[i * stride]);
+    }
+  }
+}
+
+// The sum of squares of vector v.
+template <class Entry>
+double square_sum_along(const StridedView<Entry>& view, Index v) {
+  using Scalar = std::remove_const_t<Entry>;
+  using Traits = ScalarTraits<Scalar>;
+  using Real = typename Traits::Real;
+  SquareSum<Real> sum;
+  for (Index o = 0; o < view.outer; ++o) {
+    const Scalar* run = view.at(o, v);
+    if (is_native<Scalar> && view.inner_stride == 1) {
+      sum.add(as_reals(run), view.inner * Traits::components);
+    } else {
+      constexpr Index step = chunk_size<Real> / Traits::components;
+      Real reals[chunk_size<Real>];
+      for (Index i = 0; i < view.inner; i += step) {
+        const Index n = (std::min)(step, view.inner - i);
+        load(run + i * view.inner_stride, view.inner_stride, n, reals);
+        sum.add(reals, n * Traits::components);
+      }
+    }
+  }
+  return sum.total();
+}
+
+template <class Scalar>
+void scale_along(const StridedView<Scalar>& view, Index v,
+                 typename ScalarTraits<Scalar>::Real factor) {
+  for (Index o = 0; o < view.outer; ++o) {
+    Scalar* run = view.at(o, v);
+    if (view.inner_stride == 1) {
+      scale_run(run, view.inner, factor);
+    } else {
+      for (Index i = 0; i < view.inner; ++i) scale_entry(run[i * view.inner_stride], factor);
+    }
+  }
+}
+
+// The vectors [first, first + vectors) of a view, taken together.
+template <class Entry>
+class LaneBlock {
+  using Scalar = std::remove_const_t<Entry>;
+  using Traits = ScalarTraits<Scalar>;
+  using Real = typename Traits::Real;
+
+ public:
+  // Lanes that one vector takes up.
+  static Index lanes_per_vector(const StridedView<Entry>& view) {
+    return view.inner * Traits::components;
+  }
+
+  LaneBlock(const StridedView<Entry>& view, Index first, Index vectors)
+      : view_(view),
+        first_(first),
+        width_(lanes_per_vector(view)),
+        lanes_(vectors * width_),
+        adjacent_(view.inner == 1 ? view.vector_stride == 1
+                                  : view.inner_stride == 1 && view.vector_stride == view.inner) {}
+
+  // Walks the block's memory once. Not for vectors of length 0.
+  void sum_squares() {
+    constexpr Index group = 4;  // columns to an error-free addition: 4 roundings
+    Index o = 0;
+    for (; o + group <= view_.outer; o += group) add<group>(o);
+    for (; o < view_.outer; ++o) add<1>(o);
+  }
+
+  // The sum of squares of the block's vector k, after sum_squares().
+  double square_sum(Index k) const {
+    double sum = sums_[k * width_];
+    double lost = losts_[k * width_];
+    for (Index lane = k * width_ + 1; lane < (k + 1) * width_; ++lane) {
+      add_keeping_error(sum, lost, static_cast<double>(sums_[lane]));
+      lost += static_cast<double>(losts_[lane]);
+    }
+    return sum + lost;
+  }
+
+  // Notes a factor for vector k; k must not be smaller than the last one noted.
+  void note_factor(Index k, Real factor) {
+    const Index begin = k * width_;
+    if (runs_ == 0 || run_end_[runs_ - 1] != begin) run_begin_[runs_++] = static_cast<Lane>(begin);
+    for (Index lane = begin; lane < begin + width_; ++lane) sums_[lane] = factor;
+    run_end_[runs_ - 1] = static_cast<Lane>(begin + width_);
+  }
+
+  // Multiplies the noted vectors by their factors and writes nothing else.
+  void scale() const {
+    if (runs_ == 0) return;
+    for (Index o = 0; o < view_.outer; ++o) {
+      for (Index run = 0; run < runs_; ++run) {
+        const Index begin = run_begin_[run];
+        const Index n = run_end_[run] - begin;
+        if (is_native<Scalar> && adjacent_) {
+          scale_lanes(as_reals(view_.at(o, first_)) + begin, sums_ + begin, n);
+        } else {
+          for (Index lane = begin; lane < begin + n; lane += Traits::components) {
+            scale_entry(entry(o, lane), sums_[lane]);
+          }
+        }
+      }
+    }
+  }
+
+ private:
+  using Lane = std::uint16_t;
+
+  Entry& entry(Index o, Index lane) const {
+    const Index place = lane / Traits::components;
+    return view_.entry(o, first_ + place / view_.inner, place % view_.inner);
+  }
+
+  template <int Count>
+  void add(Index o) {
+    const Real* columns[Count];
+    if (is_native<Scalar> && adjacent_) {
+      for (int c = 0; c < Count; ++c) columns[c] = as_reals(view_.at(o + c, first_));
+      add_columns<Count>(columns, lanes_, sums_, losts_, o == 0);
+      return;
+    }
+    constexpr Index step = 256;
+    Real reals[Count][step];
+    for (Index begin = 0; begin < lanes_; begin += step) {
+      const Index n = (std::min)(step, lanes_ - begin);
+      for (int c = 0; c < Count; ++c) {
+        columns[c] = reals[c];
+        for (Index i = 0; i < n; i += Traits::components) {
+          load(&entry(o + c, begin + i), 1, 1, reals[c] + i);
+        }
+      }
+      add_columns<Count>(columns, n, sums_ + begin, losts_ + begin, o == 0);
+    }
+  }
+
+  const StridedView<Entry>& view_;
+  Index first_, width_, lanes_;
+  bool adjacent_;
+  Index runs_ = 0;
+  Real sums_[block_lanes];  // of squares; then the factors
+  Real losts_[block_lanes];
+  Lane run_begin_[block_lanes / 2], run_end_[block_lanes / 2];
+};
+
+// Whether vectors are taken one after another, or together in blocks.
+template <class Entry>
+bool lies_along(const StridedView<Entry>& view) {
+  return view.inner >= long_run || (view.outer == 1 && view.inner > 1);
+}
+
+// Calls visit(first, vectors) for blocks that make up the vectors [begin, end).
+template <class Entry, class Visit>
+void for_each_block(const StridedView<Entry>& view, Index begin, Index end, Visit visit) {
+  const Index step = block_lanes / LaneBlock<Entry>::lanes_per_vector(view);
+  for (Index first = begin; first < end; first += step) {
+    visit(first, (std::min)(step, end - first));
+  }
+}
+
+// Calls visit(v, square_sum) for every vector.
+template <class Entry, class Visit>
+void for_each_square_sum(const StridedView<Entry>& view, Visit visit) {
+  if (view.length() == 0) {
+    for (Index v = 0; v < view.vectors; ++v) visit(v, 0.0);
+  } else if (lies_along(view)) {
+    for (Index v = 0; v < view.vectors; ++v) visit(v, square_sum_along(view, v));
+  } else {
+    for_each_block(view, 0, view.vectors, [&](Index first, Index vectors) {
+      LaneBlock block(view, first, vectors);
+      block.sum_squares();
+      for (Index k = 0; k < vectors; ++k) visit(first + k, block.square_sum(k));
+    });
+  }
+}
+
+// Multiplies every vector by its factor; one whose factor is 1 is not written to. Returns how many
+// have another factor.
+template <class View, class Factors>
+Index rescale_vectors(const View& view, const Factors& factors) {
+  Index changed = 0;
+  const auto needed = [&](Index v) { return factors[v] != 1 && ++changed; };
+  if constexpr (!is_strided<View>) {
+    for (Index v = 0; v < view.vectors; ++v) {
+      if (!needed(v)) continue;
+      for (Index o = 0; o < view.outer; ++o) {
+        for (Index i = 0; i < view.inner; ++i) scale_entry(view.entry(o, v, i), factors[v]);
+      }
+    }
+  } else if (view.length() == 0) {
+    for (Index v = 0; v < view.vectors; ++v) needed(v);
+  } else if (lies_along(view)) {
+    for (Index v = 0; v < view.vectors; ++v) {
+      if (needed(v)) scale_along(view, v, factors[v]);
+    }
+  } else {
+    for_each_block(view, 0, view.vectors, [&](Index first, Index vectors) {
+      LaneBlock block(view, first, vectors);
+      for (Index k = 0; k < vectors; ++k) {
+        if (needed(first + k)) block.note_factor(k, factors[first + k]);
+      }
+      block.scale();
+    });
+  }
+  return changed;
+}
+
+// Applies a rule to vectors of a view. `changed(v, factor)` is told of every rescaled vector.
+template <class View, class Changed>
+class NormPass {
+  using Scalar = typename View::Scalar;
+  using Real = typename ScalarTraits<Scalar>::Real;
+
+ public:
+  NormPass(const View& view, const NormBand& band, Changed& changed)
+      : view_(view), rule_(band, view.length()), changed_(changed) {}
+
+  // The vectors [begin, end).
+  Report operator()(Index begin, Index end) {
+    report_ = {};
+    report_.checked = end - begin;
+    largest_square_ = 0;
+    if (view_.length() == 0) return report_;
+    if constexpr (!is_strided<View>) {
+      for (Index v = begin; v < end; ++v) carefully(v);
+    } else if (lies_along(view_)) {
+      along(begin, end);
+    } else {
+      across(begin, end);
+    }
+    report_.largest_norm = (std::max)(report_.largest_norm, std::sqrt(largest_square_));
+    return report_;
+  }
+
+ private:
+  void along(Index begin, Index end) {
+    for (Index v = begin; v < end; ++v) {
+      Real factor;
+      if (needs(v, square_sum_along(view_, v), factor)) scale_along(view_, v, factor);
+    }
+  }
+
+  void across(Index begin, Index end) {
+    for_each_block(view_, begin, end, [&](Index first, Index vectors) {
+      LaneBlock block(view_, first, vectors);
+      block.sum_squares();
+      for (Index k = 0; k < vectors; ++k) {
+        Real factor;
+        if (needs(first + k, block.square_sum(k), factor)) block.note_factor(k, factor);
+      }
+      block.scale();
+    });
+  }
+
+  // Whether vector v is to be multiplied by `factor`. Where that takes more care, does it all.
+  bool needs(Index v, double square_sum, Real& factor) {
+    if (!rule_.safe(square_sum)) {
+      carefully(v);
+      return false;
+    }
+    largest_square_ = (std::max)(largest_square_, square_sum);
+    if (rule_.satisfied(square_sum)) return false;
+    double exact_factor;
+    if (!rule_.factor(square_sum, exact_factor)) {
+      carefully(v);
+      return false;
+    }
+    factor = static_cast<Real>(exact_factor);
+    if (factor == Real(1)) return false;
+    ++report_.changed;
+    changed_(v, ScaledNumber{exact_factor, 0});
+    return true;
+  }
+
+  void carefully(Index v) {
+    const CarefulNorm look = careful_norm(view_, v);
+    if (!look.finite) {
+      ++report_.nonfinite;
+      return;
+    }
+    report_.largest_norm = (std::max)(report_.largest_norm, unscaled(look.norm));
+    if (rule_.satisfied(look.norm)) return;
+    const ScaledNumber factor = rule_.factor(look.norm);
+    if (careful_rescale(view_, v, factor)) {
+      ++report_.changed;
+      changed_(v, factor);
+    }
+  }
+
+  const View& view_;
+  NormRule<Scalar> rule_;
+  Changed& changed_;
+  Report report_;
+  double largest_square_ = 0;
+};
+
+}  // namespace rein::detail

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <Eigen/Core>
+#include <bit>
+#include <cmath>
+#include <complex>
+#include <cstdint>
+#include <limits>
+#include <type_traits>
+
+namespace rein::detail {
+
+using Eigen::Index;
+
+// What the kernels know of a weight's scalar.
+//   Component   one stored number: the scalar itself, or the real type of a complex one
+//   components  how many of them a scalar holds
+//   Real        the type that sums and factors are computed in
+template <class Scalar>
+struct ScalarTraits {
+  static constexpr bool supported = false;
+};
+
+template <class Scalar, class Accumulator, int Digits, int MinExponent>
+struct RealScalarTraits {
+  static constexpr bool supported = true;
+  using Component = Scalar;
+  using Real = Accumulator;
+  static constexpr int components = 1;
+  // Machine epsilon, spelled out because Eigen 3.4 gives another one for half.
+  static constexpr double epsilon = 1.0 / static_cast<double>(std::int64_t{1} << (Digits - 1));
+  // The smallest normal number is 2^min_exponent, the smallest subnormal 2^denorm_exponent.
+  static constexpr int min_exponent = MinExponent;
+  static constexpr int denorm_exponent = MinExponent - (Digits - 1);
+};
+
+template <>
+struct ScalarTraits<float> : RealScalarTraits<float, float, 24, -126> {};
+template <>
+struct ScalarTraits<double> : RealScalarTraits<double, double, 53, -1022> {};
+template <>
+struct ScalarTraits<Eigen::half> : RealScalarTraits<Eigen::half, float, 11, -14> {};
+template <>
+struct ScalarTraits<Eigen::bfloat16> : RealScalarTraits<Eigen::bfloat16, float, 8, -126> {};
+template <class T>
+requires(std::is_same_v<T, float> || std::is_same_v<T, double>) struct ScalarTraits<std::complex<T>>
+    : ScalarTraits<T> {
+  static constexpr int components = 2;
+};
+
+// Entries that lie in memory as Reals need no conversion.
+template <class Scalar>
+inline constexpr bool is_native =
+    std::is_same_v<typename ScalarTraits<Scalar>::Component, typename ScalarTraits<Scalar>::Real>;
+
+// The bits of a number that was computed. Under -ffast-math a compiler may assume that a computed
+// value is finite and fold the test away; a trip through volatile memory hides where it came from.
+inline std::uint64_t bits_of(double value) {
+#if defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__
+  volatile double hidden = value;
+  value = hidden;
+#endif
+  return std::bit_cast<std::uint64_t>(value);
+}
+
+inline constexpr std::uint64_t sign_bit = 0x8000000000000000u;
+inline constexpr std::uint64_t infinity_bits = 0x7FF0000000000000u;
+
+inline bool is_finite(double value) { return (bits_of(value) & infinity_bits) != infinity_bits; }
+
+}  // namespace rein::detail

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <Eigen/Core>
+#include <cmath>
+#include <rein/detail/scalar.hpp>
+#include <rein/detail/square_sum.hpp>
+
+namespace rein::detail {
+
+// One entry times a factor, rounded as careful_product() rounds: to nearest, but towards zero where
+// a half is subnormal. (float and double reach their subnormals only through the careful path.)
+template <class Scalar>
+void scale_entry(Scalar& entry, typename ScalarTraits<Scalar>::Real factor) {
+  if constexpr (is_native<Scalar>) {
+    entry *= factor;
+  } else {
+    float product = static_cast<float>(entry) * factor;
+    if constexpr (std::is_same_v<Scalar, Eigen::half>) {
+      if (std::abs(product) < 0x1p-14f) product = std::trunc(product * 0x1p24f) * 0x1p-24f;
+    }
+    entry = static_cast<Scalar>(product);
+  }
+}
+
+// n adjacent entries by one factor.
+template <class Scalar>
+void scale_run(Scalar* x, Index n, typename ScalarTraits<Scalar>::Real factor) {
+  using Traits = ScalarTraits<Scalar>;
+  if constexpr (is_native<Scalar>) {
+    using Real = typename Traits::Real;
+    Eigen::Map<Eigen::Array<Real, Eigen::Dynamic, 1>> run(reinterpret_cast<Real*>(x),
+                                                          n * Traits::components);
+    run *= factor;
+  } else {
+    for (Index i = 0; i < n; ++i) scale_entry(x[i], factor);
+  }
+}
+
+// n adjacent numbers by a factor each.
+template <class Real>
+void scale_lanes(Real* x, const Real* factors, Index n) {
+  using namespace Eigen::internal;
+  constexpr Index step = packet_size<Real>;
+  Index i = 0;
+  for (; i + step <= n; i += step) {
+    pstoreu(x + i, pmul(ploadu<Packet<Real>>(x + i), ploadu<Packet<Real>>(factors + i)));
+  }
+  for (; i < n; ++i) x[i] *= factors[i];
+}
+
+}  // namespace rein::detail

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <limits>
+#include <rein/constraint.hpp>
+#include <rein/detail/entries.hpp>
+#include <utility>
+
+namespace rein {
+
+/// Every entry >= 0: w <- max(w, 0). The report counts entries. A NaN or an Inf is left alone.
+struct NonNegative {
+  template <class W>
+  Report operator()(W&& weights) const {
+    return detail::clamp_entries(std::forward<W>(weights), 0,
+                                 std::numeric_limits<double>::infinity());
+  }
+};
+
+}  // namespace rein
