@@ -86,7 +86,7 @@ class Adam {
             weights, value, [&](auto& w, const auto& g, auto m, auto v) { update(c, w, g, m, v); },
             first_moment_, second_moment_);
       }
-      return apply(constraint_, weights);
+      return detail::apply_constraint(constraint_, weights);
     } else {
       return {};
     }

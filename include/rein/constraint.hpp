@@ -79,21 +79,9 @@ concept Weights = detail::Writable<W> && detail::SupportedScalar<W>;
 ///     rein::Sgd sgd{W, {.learning_rate = 0.1}, halve};
 template <class C, class W>
 concept Constraint = Weights<W&> && requires(C& constraint, W& weights) {
-  { constraint(weights) } -> std::same_as<Report>;
-} || requires(C& constraint, W& weights) {
-  { constraint(weights) } -> std::same_as<void>;
+  requires std::same_as<decltype(constraint(weights)), Report> ||
+      std::same_as<decltype(constraint(weights)), void>;
 };
-
-/// Applies a constraint; one that returns nothing gives an empty Report.
-template <class W, Constraint<W> C>
-Report apply(C& constraint, W& weights) {
-  if constexpr (std::is_void_v<decltype(constraint(weights))>) {
-    constraint(weights);
-    return {};
-  } else {
-    return constraint(weights);
-  }
-}
 
 /// Asks for nothing.
 struct Unconstrained {
@@ -102,5 +90,20 @@ struct Unconstrained {
     return {};
   }
 };
+
+namespace detail {
+
+// Applies a constraint; one that returns nothing gives an empty Report.
+template <class W, class C>
+Report apply_constraint(C& constraint, W& weights) {
+  if constexpr (std::is_void_v<decltype(constraint(weights))>) {
+    constraint(weights);
+    return {};
+  } else {
+    return constraint(weights);
+  }
+}
+
+}  // namespace detail
 
 }  // namespace rein

@@ -69,7 +69,7 @@ class Sgd {
         detail::update_chunks(weights, value, [&](auto& w, const auto& g) { update(w, g); });
       }
       ++steps_;
-      return apply(constraint_, weights);
+      return detail::apply_constraint(constraint_, weights);
     } else {
       return {};
     }
