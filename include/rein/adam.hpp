@@ -1,11 +1,13 @@
 #pragma once
 
-#include <Eigen/Core>
 #include <cmath>
+#include <utility>
+
+#include <Eigen/Core>
+
 #include <rein/constraint.hpp>
 #include <rein/detail/error.hpp>
 #include <rein/detail/step.hpp>
-#include <utility>
 
 namespace rein {
 

@@ -1,9 +1,10 @@
 #pragma once
 
+#include <utility>
+
 #include <rein/constraint.hpp>
 #include <rein/detail/entries.hpp>
 #include <rein/detail/error.hpp>
-#include <utility>
 
 namespace rein {
 

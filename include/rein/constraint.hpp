@@ -1,10 +1,12 @@
 #pragma once
 
-#include <Eigen/Core>
 #include <algorithm>
 #include <concepts>
-#include <rein/detail/scalar.hpp>
 #include <type_traits>
+
+#include <Eigen/Core>
+
+#include <rein/detail/scalar.hpp>
 
 namespace rein {
 

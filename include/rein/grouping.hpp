@@ -1,11 +1,13 @@
 #pragma once
 
-#include <Eigen/Core>
 #include <initializer_list>
-#include <rein/detail/error.hpp>
 #include <span>
 #include <string>
 #include <string_view>
+
+#include <Eigen/Core>
+
+#include <rein/detail/error.hpp>
 
 namespace rein {
 

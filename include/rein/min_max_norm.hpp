@@ -1,10 +1,11 @@
 #pragma once
 
+#include <utility>
+
 #include <rein/constraint.hpp>
 #include <rein/detail/constrain_norms.hpp>
 #include <rein/detail/error.hpp>
 #include <rein/grouping.hpp>
-#include <utility>
 
 namespace rein {
 

@@ -1,9 +1,10 @@
 #pragma once
 
 #include <limits>
+#include <utility>
+
 #include <rein/constraint.hpp>
 #include <rein/detail/entries.hpp>
-#include <utility>
 
 namespace rein {
 

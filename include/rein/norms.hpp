@@ -1,7 +1,9 @@
 #pragma once
 
-#include <Eigen/Core>
 #include <cmath>
+
+#include <Eigen/Core>
+
 #include <rein/constraint.hpp>
 #include <rein/detail/constrain_norms.hpp>
 #include <rein/detail/error.hpp>

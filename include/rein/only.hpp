@@ -1,12 +1,14 @@
 #pragma once
 
-#include <Eigen/Core>
 #include <cstdint>
 #include <initializer_list>
 #include <iterator>
-#include <rein/detail/error.hpp>
 #include <span>
 #include <utility>
+
+#include <Eigen/Core>
+
+#include <rein/detail/error.hpp>
 
 namespace rein {
 

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <utility>
+
 #include <Eigen/Core>
+
 #include <rein/constraint.hpp>
 #include <rein/detail/error.hpp>
 #include <rein/detail/step.hpp>
-#include <utility>
 
 namespace rein {
 

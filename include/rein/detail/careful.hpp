@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+
 #include <rein/detail/scalar.hpp>
 #include <rein/detail/square_sum.hpp>
 

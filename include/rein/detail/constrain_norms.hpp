@@ -1,13 +1,15 @@
 #pragma once
 
+#include <type_traits>
+
 #include <Eigen/Core>
+
 #include <rein/constraint.hpp>
 #include <rein/detail/norm_pass.hpp>
 #include <rein/detail/norm_rule.hpp>
 #include <rein/detail/view.hpp>
 #include <rein/only.hpp>
 #include <rein/tied.hpp>
-#include <type_traits>
 
 namespace rein::detail {
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <Eigen/Core>
+
 #include <rein/constraint.hpp>
 #include <rein/detail/scalar.hpp>
 #include <rein/detail/view.hpp>

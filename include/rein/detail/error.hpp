@@ -1,11 +1,12 @@
 #pragma once
 
-#include <Eigen/Core>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <stdexcept>
 #include <string>
+
+#include <Eigen/Core>
 
 namespace rein::detail {
 

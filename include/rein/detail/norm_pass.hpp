@@ -1,9 +1,11 @@
 #pragma once
 
-#include <Eigen/Core>
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+
+#include <Eigen/Core>
+
 #include <rein/constraint.hpp>
 #include <rein/detail/careful.hpp>
 #include <rein/detail/norm_rule.hpp>
@@ -55,42 +57,73 @@ void load(const Scalar* x, Index stride, Index n, typename ScalarTraits<Scalar>:
   }
 }
 
-// The sum of squares of vector v.
+// Takes vectors that lie along the memory one after another.
 template <class Entry>
-double square_sum_along(const StridedView<Entry>& view, Index v) {
+class AlongVectors {
   using Scalar = std::remove_const_t<Entry>;
   using Traits = ScalarTraits<Scalar>;
   using Real = typename Traits::Real;
-  SquareSum<Real> sum;
-  for (Index o = 0; o < view.outer; ++o) {
-    const Scalar* run = view.at(o, v);
-    if (is_native<Scalar> && view.inner_stride == 1) {
-      sum.add(as_reals(run), view.inner * Traits::components);
-    } else {
-      constexpr Index step = chunk_size<Real> / Traits::components;
-      Real reals[chunk_size<Real>];
-      for (Index i = 0; i < view.inner; i += step) {
-        const Index n = (std::min)(step, view.inner - i);
-        load(run + i * view.inner_stride, view.inner_stride, n, reals);
-        sum.add(reals, n * Traits::components);
+
+ public:
+  explicit AlongVectors(const StridedView<Entry>& view) : view_(view) {}
+
+  // The sum of squares of vector v.
+  double square_sum(Index v) const {
+    return square_sum(v, [](Index, Index, Index) {});
+  }
+
+  // The same, while the entries of vector `last` are multiplied by a factor, part by part: from the
+  // cache, 1.2 times a scale pass where one after the other takes 1.7 times.
+  double square_sum_and_scale(Index v, Index last, Real factor) const {
+    return square_sum(
+        v, [=, this](Index o, Index i, Index n) { scale_run(view_.at(o, last) + i, n, factor); });
+  }
+
+  void scale(Index v, Real factor) const {
+    for (Index o = 0; o < view_.outer; ++o) {
+      Entry* run = view_.at(o, v);
+      if (view_.inner_stride == 1) {
+        scale_run(run, view_.inner, factor);
+      } else {
+        for (Index i = 0; i < view_.inner; ++i) scale_entry(run[i * view_.inner_stride], factor);
       }
     }
   }
-  return sum.total();
-}
 
-template <class Scalar>
-void scale_along(const StridedView<Scalar>& view, Index v,
-                 typename ScalarTraits<Scalar>::Real factor) {
-  for (Index o = 0; o < view.outer; ++o) {
-    Scalar* run = view.at(o, v);
-    if (view.inner_stride == 1) {
-      scale_run(run, view.inner, factor);
-    } else {
-      for (Index i = 0; i < view.inner; ++i) scale_entry(run[i * view.inner_stride], factor);
+  // Whether the memory holds the entries as adjacent Reals.
+  bool native() const { return is_native<Scalar> && view_.inner_stride == 1; }
+
+ private:
+  template <class Beside>
+  double square_sum(Index v, const Beside& beside) const {
+    const Index reals = view_.inner * Traits::components;
+    if (native() && view_.outer == 1 && reals < 4 * packet_size<Real>) {
+      const double sum = short_square_sum(as_reals(view_.at(0, v)), reals);
+      beside(0, 0, view_.inner);
+      return sum;
     }
+    SquareSum<Real> sum;
+    for (Index o = 0; o < view_.outer; ++o) {
+      const Scalar* run = view_.at(o, v);
+      if (native()) {
+        sum.add(as_reals(run), reals, [&](Index i, Index n) {
+          beside(o, i / Traits::components, n / Traits::components);
+        });
+      } else {
+        constexpr Index step = chunk_size<Real> / Traits::components;
+        Real converted[chunk_size<Real>];
+        for (Index i = 0; i < view_.inner; i += step) {
+          const Index n = (std::min)(step, view_.inner - i);
+          load(run + i * view_.inner_stride, view_.inner_stride, n, converted);
+          sum.add(converted, n * Traits::components, [](Index, Index) {});
+        }
+      }
+    }
+    return sum.total();
   }
-}
+
+  const StridedView<Entry>& view_;
+};
 
 // The vectors [first, first + vectors) of a view, taken together.
 template <class Entry>
@@ -115,10 +148,18 @@ class LaneBlock {
 
   // Walks the block's memory once. Not for vectors of length 0.
   void sum_squares() {
-    constexpr Index group = 4;  // columns to an error-free addition: 4 roundings
+    // 8 columns to an error-free addition cost as much as a plain sum; 4 cost 1.6 times. Folding
+    // after 16 of these keeps the second-order error of a float sum below 1e-8 at any length.
+    constexpr Index group = 8;
+    constexpr Index stretch = 16 * group;
     Index o = 0;
-    for (; o + group <= view_.outer; o += group) add<group>(o);
-    for (; o < view_.outer; ++o) add<1>(o);
+    for (; o + group <= view_.outer; o += group) {
+      if (o % stretch == 0 && o != 0) fold_lanes(sums_, losts_, lanes_);
+      add<group>(o);
+    }
+    if (o + 4 <= view_.outer) add<4>(o), o += 4;
+    if (o + 2 <= view_.outer) add<2>(o), o += 2;
+    if (o < view_.outer) add<1>(o);
   }
 
   // The sum of squares of the block's vector k, after sum_squares().
@@ -218,7 +259,8 @@ void for_each_square_sum(const StridedView<Entry>& view, Visit visit) {
   if (view.length() == 0) {
     for (Index v = 0; v < view.vectors; ++v) visit(v, 0.0);
   } else if (lies_along(view)) {
-    for (Index v = 0; v < view.vectors; ++v) visit(v, square_sum_along(view, v));
+    const AlongVectors along(view);
+    for (Index v = 0; v < view.vectors; ++v) visit(v, along.square_sum(v));
   } else {
     for_each_block(view, 0, view.vectors, [&](Index first, Index vectors) {
       LaneBlock block(view, first, vectors);
@@ -244,8 +286,9 @@ Index rescale_vectors(const View& view, const Factors& factors) {
   } else if (view.length() == 0) {
     for (Index v = 0; v < view.vectors; ++v) needed(v);
   } else if (lies_along(view)) {
+    const AlongVectors along(view);
     for (Index v = 0; v < view.vectors; ++v) {
-      if (needed(v)) scale_along(view, v, factors[v]);
+      if (needed(v)) along.scale(v, factors[v]);
     }
   } else {
     for_each_block(view, 0, view.vectors, [&](Index first, Index vectors) {
@@ -288,10 +331,22 @@ class NormPass {
 
  private:
   void along(Index begin, Index end) {
+    const AlongVectors vectors(view_);
+    const bool interleaved = vectors.native();
+    Real factor = 1, last_factor = 1;
     for (Index v = begin; v < end; ++v) {
-      Real factor;
-      if (needs(v, square_sum_along(view_, v), factor)) scale_along(view_, v, factor);
+      const double square_sum = last_factor == 1
+                                    ? vectors.square_sum(v)
+                                    : vectors.square_sum_and_scale(v, v - 1, last_factor);
+      last_factor = 1;
+      if (!needs(v, square_sum, factor)) continue;
+      if (interleaved) {
+        last_factor = factor;
+      } else {
+        vectors.scale(v, factor);
+      }
     }
+    if (last_factor != 1) vectors.scale(end - 1, last_factor);
   }
 
   void across(Index begin, Index end) {
@@ -314,15 +369,13 @@ class NormPass {
     }
     largest_square_ = (std::max)(largest_square_, square_sum);
     if (rule_.satisfied(square_sum)) return false;
-    double exact_factor;
-    if (!rule_.factor(square_sum, exact_factor)) {
+    if (!rule_.factor(square_sum, factor)) {
       carefully(v);
       return false;
     }
-    factor = static_cast<Real>(exact_factor);
-    if (factor == Real(1)) return false;
+    if (factor == 1) return false;
     ++report_.changed;
-    changed_(v, ScaledNumber{exact_factor, 0});
+    changed_(v, scaled(static_cast<double>(factor)));
     return true;
   }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+
 #include <rein/detail/careful.hpp>
 #include <rein/detail/scalar.hpp>
 
@@ -30,10 +31,12 @@ class NormRule {
  public:
   NormRule(const NormBand& band, Index length)
       : low_(band.low), high_(band.high), rate_(band.rate) {
-    const double subnormal_step = std::ldexp(1.0, Traits::denorm_exponent);
-    lowest_ = low_ * (1 - slack) - std::sqrt(static_cast<double>(length)) * subnormal_step;
-    if (lowest_ < 0) lowest_ = 0;
     highest_ = high_ * (1 + slack);
+    if (low_ > 0) {
+      const double rounding =
+          std::sqrt(static_cast<double>(length)) * std::ldexp(1.0, Traits::denorm_exponent);
+      lowest_ = (std::max)(low_ * (1 - slack) - rounding, 0.0);
+    }
     least_square_ = lowest_ * lowest_;
     most_square_ = highest_ * highest_;
     if (rate_ == 0) least_square_ = lowest_ = 0, most_square_ = highest_ = infinity;
@@ -43,7 +46,9 @@ class NormRule {
   // bits, so that a NaN is seen under -ffast-math too.
   static bool safe(double square_sum) {
     constexpr std::uint64_t least = std::bit_cast<std::uint64_t>(safe_norm * safe_norm);
-    return bits_of(square_sum) - least < infinity_bits - least;
+    constexpr std::uint64_t most =
+        std::bit_cast<std::uint64_t>(static_cast<double>((std::numeric_limits<Real>::max)()));
+    return bits_of(square_sum) - least <= most - least;
   }
 
   bool satisfied(double square_sum) const {
@@ -56,11 +61,12 @@ class NormRule {
   }
 
   // The factor for a vector that is not satisfied. False if it needs the careful arithmetic.
-  bool factor(double square_sum, double& factor) const {
-    const double norm = std::sqrt(square_sum);
-    const double wanted = moved(norm, norm < low_ ? low_ : high_);
-    factor = wanted / norm;
-    return wanted == 0 || (wanted >= safe_norm && wanted <= large && factor <= large);
+  bool factor(double square_sum, Real& factor) const {
+    const Real norm = std::sqrt(static_cast<Real>(square_sum));
+    const double target = norm < low_ ? low_ : high_;
+    const double wanted = moved(norm, target);
+    factor = static_cast<Real>(wanted) / norm;
+    return wanted == 0 || (wanted >= safe_norm && wanted <= large && factor <= Real(large));
   }
 
   ScaledNumber factor(const ScaledNumber& norm) const {
@@ -88,7 +94,7 @@ class NormRule {
   }
 
   double low_, high_, rate_;
-  double lowest_, highest_;
+  double lowest_ = 0, highest_;
   double least_square_, most_square_;
 };
 

@@ -1,12 +1,13 @@
 #pragma once
 
-#include <Eigen/Core>
 #include <bit>
 #include <cmath>
 #include <complex>
 #include <cstdint>
 #include <limits>
 #include <type_traits>
+
+#include <Eigen/Core>
 
 namespace rein::detail {
 

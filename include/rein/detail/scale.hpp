@@ -1,7 +1,9 @@
 #pragma once
 
-#include <Eigen/Core>
 #include <cmath>
+
+#include <Eigen/Core>
+
 #include <rein/detail/scalar.hpp>
 #include <rein/detail/square_sum.hpp>
 
@@ -27,10 +29,17 @@ template <class Scalar>
 void scale_run(Scalar* x, Index n, typename ScalarTraits<Scalar>::Real factor) {
   using Traits = ScalarTraits<Scalar>;
   if constexpr (is_native<Scalar>) {
+    using namespace Eigen::internal;
     using Real = typename Traits::Real;
-    Eigen::Map<Eigen::Array<Real, Eigen::Dynamic, 1>> run(reinterpret_cast<Real*>(x),
-                                                          n * Traits::components);
-    run *= factor;
+    Real* reals = reinterpret_cast<Real*>(x);
+    constexpr Index step = packet_size<Real>;
+    const Packet<Real> factors = pset1<Packet<Real>>(factor);
+    n *= Traits::components;
+    Index i = 0;
+    for (; i + step <= n; i += step) {
+      pstoreu(reals + i, pmul(ploadu<Packet<Real>>(reals + i), factors));
+    }
+    for (; i < n; ++i) reals[i] *= factor;
   } else {
     for (Index i = 0; i < n; ++i) scale_entry(x[i], factor);
   }

@@ -1,14 +1,16 @@
 #pragma once
 
-#include <Eigen/Core>
 #include <algorithm>
+#include <string>
+#include <tuple>
+#include <type_traits>
+
+#include <Eigen/Core>
+
 #include <rein/constraint.hpp>
 #include <rein/detail/error.hpp>
 #include <rein/detail/scalar.hpp>
 #include <rein/detail/view.hpp>
-#include <string>
-#include <tuple>
-#include <type_traits>
 
 // What the optimizers share: an update of weights and state, element by element, a chunk at a time.
 

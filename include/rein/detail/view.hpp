@@ -1,10 +1,12 @@
 #pragma once
 
+#include <string>
+
 #include <Eigen/Core>
+
 #include <rein/detail/error.hpp>
 #include <rein/detail/scalar.hpp>
 #include <rein/grouping.hpp>
-#include <string>
 
 namespace rein::detail {
 
