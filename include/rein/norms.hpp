@@ -29,7 +29,7 @@ auto norms(const Eigen::DenseBase<W>& weights, const G& grouping) {
   } else {
     const auto view = detail::make_view(weights.derived(), grouping);
     Eigen::Array<Real, Eigen::Dynamic, 1> result(view.vectors);
-    detail::for_each_square_sum(view, [&](Eigen::Index v, double square_sum) {
+    detail::for_each_square_sum(view, [&](Eigen::Index v, Real square_sum) {
       result[v] = static_cast<Real>(detail::NormRule<typename W::Scalar>::safe(square_sum)
                                         ? std::sqrt(square_sum)
                                         : detail::unscaled(detail::careful_norm(view, v).norm));

@@ -24,7 +24,9 @@ struct Tied {
     }
   }
 
-  void rescale(Eigen::Index v, const detail::ScaledNumber& factor) {
+  template <class Factor>
+  void rescale(Eigen::Index v, const Factor& by) {
+    const detail::ScaledNumber factor = detail::scaled(by);
     using Scalar = typename detail::Dense<Bias>::Scalar;
     Scalar& entry = bias.coeffRef(v);
     if constexpr (detail::ScalarTraits<Scalar>::components == 2) {

@@ -23,6 +23,8 @@ inline ScaledNumber scaled(double value) {
   return {mantissa, exponent};
 }
 
+inline const ScaledNumber& scaled(const ScaledNumber& number) { return number; }
+
 inline double unscaled(const ScaledNumber& number) {
   return std::ldexp(number.mantissa, number.exponent);
 }

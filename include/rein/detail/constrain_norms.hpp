@@ -54,7 +54,7 @@ Report constrain_norms(W&& weights, const G& grouping, const NormBand& band, Wit
   if constexpr (Weights<W>) {
     auto view = make_view(weights, grouping);
     (with.template check<W>(view.vectors), ...);
-    auto changed = [&]([[maybe_unused]] Index v, [[maybe_unused]] const ScaledNumber& factor) {
+    auto changed = [&]([[maybe_unused]] Index v, [[maybe_unused]] const auto& factor) {
       [[maybe_unused]] const auto tell = [&](auto& argument) {
         if constexpr (is_tied<std::remove_cvref_t<decltype(argument)>>) {
           argument.rescale(v, factor);

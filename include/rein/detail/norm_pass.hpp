@@ -65,16 +65,38 @@ class AlongVectors {
   using Real = typename Traits::Real;
 
  public:
-  explicit AlongVectors(const StridedView<Entry>& view) : view_(view) {}
+  // Short vectors are taken packet_size at a time, so that their packets are added up together.
+  static constexpr Index group = packet_size<Real>;
+
+  explicit AlongVectors(const StridedView<Entry>& view)
+      : view_(view), native_(is_native<Scalar> && view.inner_stride == 1) {}
+
+  bool are_short() const {
+    return native_ && view_.outer == 1 &&
+           view_.inner * Traits::components <= longest_short_vector<Real>;
+  }
+
+  // Whether scaling can go along with summing.
+  bool native() const { return native_; }
+
+  // The sums of squares of the short vectors [first, first + count).
+  void square_sums(Index first, Index count, Real* sums) const {
+    Packet<Real> packets[group];
+    for (Index k = 0; k < group; ++k) {
+      const Index v = first + (std::min)(k, count - 1);
+      packets[k] = short_square_sum(as_reals(view_.at(0, v)), view_.inner * Traits::components);
+    }
+    Eigen::internal::pstoreu(sums, sums_over_lanes<Real>(packets));
+  }
 
   // The sum of squares of vector v.
-  double square_sum(Index v) const {
+  Real square_sum(Index v) const {
     return square_sum(v, [](Index, Index, Index) {});
   }
 
-  // The same, while the entries of vector `last` are multiplied by a factor, part by part: from the
-  // cache, 1.2 times a scale pass where one after the other takes 1.7 times.
-  double square_sum_and_scale(Index v, Index last, Real factor) const {
+  // The same, while the entries of vector `last` are multiplied by a factor, part by part. That
+  // takes 1.2 times a scale pass in the cache, where one after the other takes 1.7 times.
+  Real square_sum_and_scale(Index v, Index last, Real factor) const {
     return square_sum(
         v, [=, this](Index o, Index i, Index n) { scale_run(view_.at(o, last) + i, n, factor); });
   }
@@ -90,23 +112,14 @@ class AlongVectors {
     }
   }
 
-  // Whether the memory holds the entries as adjacent Reals.
-  bool native() const { return is_native<Scalar> && view_.inner_stride == 1; }
-
  private:
   template <class Beside>
-  double square_sum(Index v, const Beside& beside) const {
-    const Index reals = view_.inner * Traits::components;
-    if (native() && view_.outer == 1 && reals < 4 * packet_size<Real>) {
-      const double sum = short_square_sum(as_reals(view_.at(0, v)), reals);
-      beside(0, 0, view_.inner);
-      return sum;
-    }
+  Real square_sum(Index v, const Beside& beside) const {
     SquareSum<Real> sum;
     for (Index o = 0; o < view_.outer; ++o) {
       const Scalar* run = view_.at(o, v);
-      if (native()) {
-        sum.add(as_reals(run), reals, [&](Index i, Index n) {
+      if (native_) {
+        sum.add(as_reals(run), view_.inner * Traits::components, [&](Index i, Index n) {
           beside(o, i / Traits::components, n / Traits::components);
         });
       } else {
@@ -123,6 +136,7 @@ class AlongVectors {
   }
 
   const StridedView<Entry>& view_;
+  bool native_;
 };
 
 // The vectors [first, first + vectors) of a view, taken together.
@@ -163,12 +177,12 @@ class LaneBlock {
   }
 
   // The sum of squares of the block's vector k, after sum_squares().
-  double square_sum(Index k) const {
-    double sum = sums_[k * width_];
-    double lost = losts_[k * width_];
+  Real square_sum(Index k) const {
+    Real sum = sums_[k * width_];
+    Real lost = losts_[k * width_];
     for (Index lane = k * width_ + 1; lane < (k + 1) * width_; ++lane) {
-      add_keeping_error(sum, lost, static_cast<double>(sums_[lane]));
-      lost += static_cast<double>(losts_[lane]);
+      add_keeping_error(sum, lost, sums_[lane]);
+      lost += losts_[lane];
     }
     return sum + lost;
   }
@@ -209,23 +223,30 @@ class LaneBlock {
 
   template <int Count>
   void add(Index o) {
-    const Real* columns[Count];
     if (is_native<Scalar> && adjacent_) {
-      for (int c = 0; c < Count; ++c) columns[c] = as_reals(view_.at(o + c, first_));
-      add_columns<Count>(columns, lanes_, sums_, losts_, o == 0);
+      add_squares<Count>(as_reals(view_.at(o, first_)), view_.outer_stride * Traits::components, 0,
+                         lanes_, o == 0);
       return;
     }
     constexpr Index step = 256;
-    Real reals[Count][step];
+    Real converted[Count * step];
     for (Index begin = 0; begin < lanes_; begin += step) {
       const Index n = (std::min)(step, lanes_ - begin);
       for (int c = 0; c < Count; ++c) {
-        columns[c] = reals[c];
         for (Index i = 0; i < n; i += Traits::components) {
-          load(&entry(o + c, begin + i), 1, 1, reals[c] + i);
+          load(&entry(o + c, begin + i), 1, 1, converted + c * step + i);
         }
       }
-      add_columns<Count>(columns, n, sums_ + begin, losts_ + begin, o == 0);
+      add_squares<Count>(converted, step, begin, n, o == 0);
+    }
+  }
+
+  template <int Count>
+  void add_squares(const Real* x, Index stride, Index begin, Index n, bool fresh) {
+    if (fresh) {
+      add_columns<Count, true>(x, stride, n, sums_ + begin, losts_ + begin);
+    } else {
+      add_columns<Count, false>(x, stride, n, sums_ + begin, losts_ + begin);
     }
   }
 
@@ -246,8 +267,9 @@ bool lies_along(const StridedView<Entry>& view) {
 
 // Calls visit(first, vectors) for blocks that make up the vectors [begin, end).
 template <class Entry, class Visit>
-void for_each_block(const StridedView<Entry>& view, Index begin, Index end, Visit visit) {
-  const Index step = block_lanes / LaneBlock<Entry>::lanes_per_vector(view);
+void for_each_block(const StridedView<Entry>& view, Index begin, Index end, const Visit& visit) {
+  const Index width = LaneBlock<Entry>::lanes_per_vector(view);
+  const Index step = width == 1 ? block_lanes : block_lanes / width;
   for (Index first = begin; first < end; first += step) {
     visit(first, (std::min)(step, end - first));
   }
@@ -255,12 +277,23 @@ void for_each_block(const StridedView<Entry>& view, Index begin, Index end, Visi
 
 // Calls visit(v, square_sum) for every vector.
 template <class Entry, class Visit>
-void for_each_square_sum(const StridedView<Entry>& view, Visit visit) {
+void for_each_square_sum(const StridedView<Entry>& view, const Visit& visit) {
+  using Real = typename ScalarTraits<std::remove_const_t<Entry>>::Real;
   if (view.length() == 0) {
-    for (Index v = 0; v < view.vectors; ++v) visit(v, 0.0);
+    for (Index v = 0; v < view.vectors; ++v) visit(v, Real(0));
   } else if (lies_along(view)) {
-    const AlongVectors along(view);
-    for (Index v = 0; v < view.vectors; ++v) visit(v, along.square_sum(v));
+    const AlongVectors<Entry> vectors(view);
+    if (vectors.are_short()) {
+      constexpr Index group = AlongVectors<Entry>::group;
+      Real sums[group];
+      for (Index first = 0; first < view.vectors; first += group) {
+        const Index count = (std::min)(group, view.vectors - first);
+        vectors.square_sums(first, count, sums);
+        for (Index k = 0; k < count; ++k) visit(first + k, sums[k]);
+      }
+    } else {
+      for (Index v = 0; v < view.vectors; ++v) visit(v, vectors.square_sum(v));
+    }
   } else {
     for_each_block(view, 0, view.vectors, [&](Index first, Index vectors) {
       LaneBlock block(view, first, vectors);
@@ -302,7 +335,8 @@ Index rescale_vectors(const View& view, const Factors& factors) {
   return changed;
 }
 
-// Applies a rule to vectors of a view. `changed(v, factor)` is told of every rescaled vector.
+// Applies a rule to vectors of a view. `changed(v, factor)` is told of every rescaled vector; the
+// factor is a Real or a ScaledNumber.
 template <class View, class Changed>
 class NormPass {
   using Scalar = typename View::Scalar;
@@ -325,28 +359,39 @@ class NormPass {
     } else {
       across(begin, end);
     }
-    report_.largest_norm = (std::max)(report_.largest_norm, std::sqrt(largest_square_));
+    report_.largest_norm =
+        (std::max)(report_.largest_norm, std::sqrt(static_cast<double>(largest_square_)));
     return report_;
   }
 
  private:
   void along(Index begin, Index end) {
-    const AlongVectors vectors(view_);
-    const bool interleaved = vectors.native();
-    Real factor = 1, last_factor = 1;
+    using Vectors = AlongVectors<typename View::Scalar>;
+    const Vectors vectors(view_);
+    if (vectors.are_short()) {
+      Real sums[Vectors::group];
+      for (Index first = begin; first < end; first += Vectors::group) {
+        const Index count = (std::min)(Vectors::group, end - first);
+        vectors.square_sums(first, count, sums);
+        for (Index k = 0; k < count; ++k) {
+          Real factor;
+          if (needs(first + k, sums[k], factor)) vectors.scale(first + k, factor);
+        }
+      }
+      return;
+    }
+    bool pending = false;  // whether the last vector is still to be multiplied by `factor`
+    Real factor = 1;
     for (Index v = begin; v < end; ++v) {
-      const double square_sum = last_factor == 1
-                                    ? vectors.square_sum(v)
-                                    : vectors.square_sum_and_scale(v, v - 1, last_factor);
-      last_factor = 1;
-      if (!needs(v, square_sum, factor)) continue;
-      if (interleaved) {
-        last_factor = factor;
-      } else {
+      const Real square_sum =
+          pending ? vectors.square_sum_and_scale(v, v - 1, factor) : vectors.square_sum(v);
+      pending = needs(v, square_sum, factor);
+      if (pending && !vectors.native()) {
         vectors.scale(v, factor);
+        pending = false;
       }
     }
-    if (last_factor != 1) vectors.scale(end - 1, last_factor);
+    if (pending) vectors.scale(end - 1, factor);
   }
 
   void across(Index begin, Index end) {
@@ -362,24 +407,27 @@ class NormPass {
   }
 
   // Whether vector v is to be multiplied by `factor`. Where that takes more care, does it all.
-  bool needs(Index v, double square_sum, Real& factor) {
-    if (!rule_.safe(square_sum)) {
+  bool needs(Index v, Real square_sum, Real& factor) {
+    if (rule_.satisfied(square_sum)) {
+      largest_square_ = (std::max)(largest_square_, square_sum);
+      return false;
+    }
+    return needs_more(v, square_sum, factor);
+  }
+
+  EIGEN_DONT_INLINE bool needs_more(Index v, Real square_sum, Real& factor) {
+    if (!rule_.safe(square_sum) || !rule_.factor(square_sum, factor)) {
       carefully(v);
       return false;
     }
     largest_square_ = (std::max)(largest_square_, square_sum);
-    if (rule_.satisfied(square_sum)) return false;
-    if (!rule_.factor(square_sum, factor)) {
-      carefully(v);
-      return false;
-    }
     if (factor == 1) return false;
     ++report_.changed;
-    changed_(v, scaled(static_cast<double>(factor)));
+    changed_(v, factor);
     return true;
   }
 
-  void carefully(Index v) {
+  EIGEN_DONT_INLINE void carefully(Index v) {
     const CarefulNorm look = careful_norm(view_, v);
     if (!look.finite) {
       ++report_.nonfinite;
@@ -398,7 +446,7 @@ class NormPass {
   NormRule<Scalar> rule_;
   Changed& changed_;
   Report report_;
-  double largest_square_ = 0;
+  Real largest_square_ = 0;
 };
 
 }  // namespace rein::detail

@@ -17,12 +17,29 @@ struct NormBand {
   double rate = 1;
 };
 
+// The nearest Real at or below (at or above) a number > 0.
+template <class Real>
+Real rounded_down(double x) {
+  const Real nearest = static_cast<Real>(x);
+  return static_cast<double>(nearest) <= x
+             ? nearest
+             : std::bit_cast<Real>(std::bit_cast<Bits<Real>>(nearest) - 1);
+}
+template <class Real>
+Real rounded_up(double x) {
+  const Real nearest = static_cast<Real>(x);
+  return static_cast<double>(nearest) >= x
+             ? nearest
+             : std::bit_cast<Real>(std::bit_cast<Bits<Real>>(nearest) + 1);
+}
+
 // Decides on one vector, given the sum of its squares.
 //
-// The sum is right to 6 roundings of the scalar's eps / 2, so the norm is right to 2 eps with its
-// square root. A vector counts as satisfied up to high * (1 + 5 eps): after a rescaling, whose
-// factor and products round too, the norm is at most (1 + 2 eps + eps) * high, which a second look
-// sees as at most (1 + 5 eps) * high. Nothing is decided by the square root itself.
+// Let u = eps / 2. The sum is right to 6 u, so with its square root the norm is right to 4 u. After
+// a rescaling, whose factor and products round once more each, the norm is at most (1 + 6 u) *
+// high, and the next call's sum at most (1 + 18 u) * high^2. A vector therefore counts as satisfied
+// up to the square of (1 + 5 eps) * high, which is (1 + 20 u) * high^2: the next call finds it so.
+// Such a vector's norm is at most (1 + 7 eps) * high.
 template <class Scalar>
 class NormRule {
   using Traits = ScalarTraits<Scalar>;
@@ -30,30 +47,28 @@ class NormRule {
 
  public:
   NormRule(const NormBand& band, Index length)
-      : low_(band.low), high_(band.high), rate_(band.rate) {
-    highest_ = high_ * (1 + slack);
-    if (low_ > 0) {
-      const double rounding =
-          std::sqrt(static_cast<double>(length)) * std::ldexp(1.0, Traits::denorm_exponent);
-      lowest_ = (std::max)(low_ * (1 - slack) - rounding, 0.0);
+      : band_(band), highest_(band.high * (1 + slack)), high_(rounded_down<Real>(band.high)) {
+    if (band.low > 0) {
+      const double rounding = std::sqrt(static_cast<double>(length)) * smallest_subnormal;
+      lowest_ = (std::max)(band.low * (1 - slack) - rounding, 0.0);
+      low_ = rounded_up<Real>(band.low);
     }
-    least_square_ = lowest_ * lowest_;
-    most_square_ = highest_ * highest_;
-    if (rate_ == 0) least_square_ = lowest_ = 0, most_square_ = highest_ = infinity;
+    if (band.rate == 0) lowest_ = 0, highest_ = infinity;
+    const Bits<Real> least = std::bit_cast<Bits<Real>>(static_cast<Real>(lowest_ * lowest_));
+    const Bits<Real> most = std::bit_cast<Bits<Real>>(static_cast<Real>(highest_ * highest_));
+    least_bits_ = (std::max)(least, least_safe);
+    span_ = (std::min)(most, most_safe) - least_bits_;
+    if (most < least_bits_ || least > most_safe) least_bits_ = most_safe + 1, span_ = 0;
   }
 
   // Whether a sum of squares is a number that neither overflow nor underflow has touched. Compares
-  // bits, so that a NaN is seen under -ffast-math too.
-  static bool safe(double square_sum) {
-    constexpr std::uint64_t least = std::bit_cast<std::uint64_t>(safe_norm * safe_norm);
-    constexpr std::uint64_t most =
-        std::bit_cast<std::uint64_t>(static_cast<double>((std::numeric_limits<Real>::max)()));
-    return bits_of(square_sum) - least <= most - least;
+  // bits, in which numbers >= 0 have their order, so that a NaN is seen under -ffast-math too.
+  static bool safe(Real square_sum) {
+    return bits_of(square_sum) - least_safe <= most_safe - least_safe;
   }
 
-  bool satisfied(double square_sum) const {
-    return square_sum >= least_square_ && square_sum <= most_square_;
-  }
+  // Whether the vector is satisfied; false also where the sum is not safe.
+  bool satisfied(Real square_sum) const { return bits_of(square_sum) - least_bits_ <= span_; }
 
   bool satisfied(const ScaledNumber& norm) const {
     return norm.mantissa == 0 || (norm.mantissa >= std::ldexp(lowest_, -norm.exponent) &&
@@ -61,18 +76,17 @@ class NormRule {
   }
 
   // The factor for a vector that is not satisfied. False if it needs the careful arithmetic.
-  bool factor(double square_sum, Real& factor) const {
-    const Real norm = std::sqrt(static_cast<Real>(square_sum));
-    const double target = norm < low_ ? low_ : high_;
-    const double wanted = moved(norm, target);
-    factor = static_cast<Real>(wanted) / norm;
-    return wanted == 0 || (wanted >= safe_norm && wanted <= large && factor <= Real(large));
+  bool factor(Real square_sum, Real& factor) const {
+    const Real norm = std::sqrt(square_sum);
+    const Real wanted = moved(norm, norm < low_ ? low_ : high_);
+    factor = wanted / norm;
+    return wanted == 0 || (wanted >= safe_norm && wanted <= large && factor <= large);
   }
 
   ScaledNumber factor(const ScaledNumber& norm) const {
     const double root = norm.mantissa;
-    const double target = root < std::ldexp(low_, -norm.exponent) ? low_ : high_;
-    if (rate_ == 1) {
+    const double target = root < std::ldexp(band_.low, -norm.exponent) ? band_.low : band_.high;
+    if (band_.rate == 1) {
       const ScaledNumber wanted = scaled(target);
       const ScaledNumber quotient = scaled(wanted.mantissa / root);
       return {quotient.mantissa, quotient.exponent + wanted.exponent - norm.exponent};
@@ -85,17 +99,25 @@ class NormRule {
  private:
   static constexpr double infinity = std::numeric_limits<double>::infinity();
   static constexpr double slack = 5 * Traits::epsilon;
+  static constexpr double smallest_subnormal = power_of_two(Traits::denorm_exponent);
   // Squares of smaller norms may have lost bits to underflow: sqrt(smallest normal) / eps of Real.
-  static constexpr double safe_norm = std::is_same_v<Real, float> ? 0x1p-40 : 0x1p-459;
-  static constexpr double large = std::is_same_v<Real, float> ? 0x1p+100 : 0x1p+900;
+  static constexpr bool narrow = std::is_same_v<Real, float>;
+  static constexpr Real safe_norm = static_cast<Real>(power_of_two(narrow ? -40 : -459));
+  static constexpr Real large = static_cast<Real>(power_of_two(narrow ? 100 : 900));
 
-  double moved(double norm, double target) const {
-    return rate_ == 1 ? target : norm + rate_ * (target - norm);
+  static constexpr Bits<Real> least_safe = std::bit_cast<Bits<Real>>(safe_norm * safe_norm);
+  static constexpr Bits<Real> most_safe =
+      std::bit_cast<Bits<Real>>((std::numeric_limits<Real>::max)());
+
+  template <class Number>
+  Number moved(Number norm, Number target) const {
+    return band_.rate == 1 ? target : norm + static_cast<Number>(band_.rate) * (target - norm);
   }
 
-  double low_, high_, rate_;
+  NormBand band_;
   double lowest_ = 0, highest_;
-  double least_square_, most_square_;
+  Real low_ = 0, high_;
+  Bits<Real> least_bits_, span_;  // satisfied: bits in [least_bits_, least_bits_ + span_]
 };
 
 }  // namespace rein::detail

@@ -13,6 +13,13 @@ namespace rein::detail {
 
 using Eigen::Index;
 
+constexpr double power_of_two(int exponent) {
+  double power = 1;
+  for (; exponent > 0; --exponent) power *= 2;
+  for (; exponent < 0; ++exponent) power /= 2;
+  return power;
+}
+
 // What the kernels know of a weight's scalar.
 //   Component   one stored number: the scalar itself, or the real type of a complex one
 //   components  how many of them a scalar holds
@@ -54,14 +61,18 @@ template <class Scalar>
 inline constexpr bool is_native =
     std::is_same_v<typename ScalarTraits<Scalar>::Component, typename ScalarTraits<Scalar>::Real>;
 
+template <class Real>
+using Bits = std::conditional_t<sizeof(Real) == 4, std::uint32_t, std::uint64_t>;
+
 // The bits of a number that was computed. Under -ffast-math a compiler may assume that a computed
 // value is finite and fold the test away; a trip through volatile memory hides where it came from.
-inline std::uint64_t bits_of(double value) {
+template <class Real>
+Bits<Real> bits_of(Real value) {
 #if defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__
-  volatile double hidden = value;
+  volatile Real hidden = value;
   value = hidden;
 #endif
-  return std::bit_cast<std::uint64_t>(value);
+  return std::bit_cast<Bits<Real>>(value);
 }
 
 inline constexpr std::uint64_t sign_bit = 0x8000000000000000u;

@@ -34,12 +34,12 @@ void scale_run(Scalar* x, Index n, typename ScalarTraits<Scalar>::Real factor) {
     Real* reals = reinterpret_cast<Real*>(x);
     constexpr Index step = packet_size<Real>;
     const Packet<Real> factors = pset1<Packet<Real>>(factor);
-    n *= Traits::components;
-    Index i = 0;
-    for (; i + step <= n; i += step) {
+    const Index count = n * Traits::components;
+    const Index tail = count - count % step;
+    for (Index i = 0; i < tail; i += step) {
       pstoreu(reals + i, pmul(ploadu<Packet<Real>>(reals + i), factors));
     }
-    for (; i < n; ++i) reals[i] *= factor;
+    for (Index i = tail; i < count; ++i) reals[i] *= factor;
   } else {
     for (Index i = 0; i < n; ++i) scale_entry(x[i], factor);
   }
@@ -50,11 +50,11 @@ template <class Real>
 void scale_lanes(Real* x, const Real* factors, Index n) {
   using namespace Eigen::internal;
   constexpr Index step = packet_size<Real>;
-  Index i = 0;
-  for (; i + step <= n; i += step) {
+  const Index tail = n - n % step;
+  for (Index i = 0; i < tail; i += step) {
     pstoreu(x + i, pmul(ploadu<Packet<Real>>(x + i), ploadu<Packet<Real>>(factors + i)));
   }
-  for (; i < n; ++i) x[i] *= factors[i];
+  for (Index i = tail; i < n; ++i) x[i] *= factors[i];
 }
 
 }  // namespace rein::detail

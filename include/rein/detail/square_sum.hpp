@@ -84,26 +84,6 @@ Packet<Real> sum_of_packets(const Real* x) {
   }
 }
 
-// The sum of a packet's numbers, in double: exact for float, error kept for double.
-template <class Real>
-double sum_of_lanes(const Packet<Real>& packet, double& lost) {
-  constexpr Index lanes = packet_size<Real>;
-  Real stored[lanes];
-  Eigen::internal::pstoreu(stored, packet);
-  double sums[lanes];
-  for (Index i = 0; i < lanes; ++i) sums[i] = static_cast<double>(stored[i]);
-  for (Index half = lanes / 2; half > 0; half /= 2) {
-    for (Index i = 0; i < half; ++i) {
-      if constexpr (std::is_same_v<Real, float>) {
-        sums[i] += sums[i + half];
-      } else {
-        add_keeping_error(sums[i], lost, sums[i + half]);
-      }
-    }
-  }
-  return sums[0];
-}
-
 // Lanes [packet_size - n, packet_size) are 1, the others 0.
 template <class Real>
 Packet<Real> last_lanes(Index n) {
@@ -114,6 +94,14 @@ Packet<Real> last_lanes(Index n) {
     return table;
   }();
   return Eigen::internal::ploadu<Packet<Real>>(ones.data() + n);
+}
+
+// The last n < packet_size numbers that end before x, in the last lanes of a packet of zeros. Reads
+// a whole packet.
+template <class Real>
+Packet<Real> tail_packet(const Real* end, Index n) {
+  using namespace Eigen::internal;
+  return pmul(ploadu<Packet<Real>>(end - packet_size<Real>), last_lanes<Real>(n));
 }
 
 // The sum of squares of one vector, fed in runs.
@@ -150,10 +138,19 @@ class SquareSum {
     fold(sum_, lost_);
   }
 
-  double total() const {
+  Real total() const {
+    Real sums[lanes];
+    Eigen::internal::pstoreu(sums, sum_);
+    double total = 0;
     double lost = static_cast<double>(Eigen::internal::predux(lost_));
-    const double sum = sum_of_lanes<Real>(sum_, lost);
-    return sum + lost;
+    for (const Real sum : sums) {
+      if constexpr (std::is_same_v<Real, float>) {
+        total += static_cast<double>(sum);
+      } else {
+        add_keeping_error(total, lost, sum);
+      }
+    }
+    return static_cast<Real>(total + lost);
   }
 
  private:
@@ -162,78 +159,94 @@ class SquareSum {
     add_keeping_error(sum_, lost_, sum_of_packets<Count>(x));
   }
 
-  // Fewer numbers than a packet holds, [i, n): the lanes before them are blanked out, or, where
-  // there are no numbers before them, they are added one by one.
+  // Fewer numbers than a packet holds, [i, n).
   void add_tail(const Real* x, Index i, Index n) {
     using namespace Eigen::internal;
-    if (n >= lanes) {
-      const Packet<Real> last = pmul(ploadu<Packet<Real>>(x + n - lanes), last_lanes<Real>(n - i));
-      add_keeping_error(sum_, lost_, pmul(last, last));
-    } else {
-      Real padded[lanes] = {};
-      for (Index k = i; k < n; ++k) padded[k - i] = x[k];
-      const Packet<Real> last = ploadu<Packet<Real>>(padded);
-      add_keeping_error(sum_, lost_, pmul(last, last));
-    }
+    Real padded[lanes] = {};
+    if (n < lanes) std::copy(x + i, x + n, padded);
+    const Packet<Real> tail = n < lanes ? ploadu<Packet<Real>>(padded) : tail_packet(x + n, n - i);
+    add_keeping_error(sum_, lost_, pmul(tail, tail));
   }
 
   Packet<Real> sum_ = Eigen::internal::pset1<Packet<Real>>(Real(0));
   Packet<Real> lost_ = Eigen::internal::pset1<Packet<Real>>(Real(0));
 };
 
-// The sum of squares of a vector of less than 4 packets, too short for errors to matter.
+// Vectors of less than 16 packets are short: their squares are added in pairs, 5 roundings deep,
+// into one packet, with no error to keep.
 template <class Real>
-double short_square_sum(const Real* x, Index n) {
+inline constexpr Index longest_short_vector = 16 * packet_size<Real>;
+
+template <class Real>
+EIGEN_STRONG_INLINE Packet<Real> short_square_sum(const Real* x, Index n) {
   using namespace Eigen::internal;
   constexpr Index lanes = packet_size<Real>;
-  double lost = 0;
   if (n < lanes) {
-    double sum = 0;
-    for (Index i = 0; i < n; ++i) {
-      const double value = static_cast<double>(x[i]);
-      add_keeping_error(sum, lost, value * value);
-    }
-    return sum + lost;
+    Real padded[lanes] = {};
+    for (Index i = 0; i < n; ++i) padded[i] = x[i];
+    return sum_of_packets<1>(padded);
   }
-  Packet<Real> squares = sum_of_packets<1>(x);
-  if (n >= 3 * lanes) {
-    squares = padd(squares, sum_of_packets<2>(x + lanes));
-  } else if (n >= 2 * lanes) {
-    squares = sum_of_packets<2>(x);
+  if (n == 16 * lanes) return sum_of_packets<16>(x);
+  Packet<Real> sum = pset1<Packet<Real>>(Real(0));
+  if (const Index rest = n % lanes; rest != 0) {
+    const Packet<Real> tail = tail_packet(x + n, rest);
+    sum = pmul(tail, tail);
   }
-  if (const Index tail = n % lanes; tail != 0) {
-    const Packet<Real> last = pmul(ploadu<Packet<Real>>(x + n - lanes), last_lanes<Real>(tail));
-    squares = add_square(last, squares);
-  }
-  const double sum = sum_of_lanes<Real>(squares, lost);
-  return sum + lost;
+  if (n & lanes) sum = padd(sum, sum_of_packets<1>(x)), x += lanes;
+  if (n & (2 * lanes)) sum = padd(sum, sum_of_packets<2>(x)), x += 2 * lanes;
+  if (n & (4 * lanes)) sum = padd(sum, sum_of_packets<4>(x)), x += 4 * lanes;
+  if (n & (8 * lanes)) sum = padd(sum, sum_of_packets<8>(x));
+  return sum;
 }
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wignored-attributes"  // of packets as template arguments
+#endif
+
+// The sums over the lanes of each of packet_size packets, in their order.
+template <class Real>
+EIGEN_STRONG_INLINE Packet<Real> sums_over_lanes(const Packet<Real>* packets) {
+  using namespace Eigen::internal;
+  constexpr int lanes = packet_size<Real>;
+  PacketBlock<Packet<Real>, lanes> block;
+  for (int i = 0; i < lanes; ++i) block.packet[i] = packets[i];
+  ptranspose(block);
+  Packet<Real> sum = block.packet[0];
+  Packet<Real> lost = pset1<Packet<Real>>(Real(0));
+  for (int i = 1; i < lanes; ++i) add_keeping_error(sum, lost, block.packet[i]);
+  return padd(sum, lost);
+}
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
 
 // The squares of one packet from each of Count columns, added in chains of four.
 template <int Count, class P, class Real>
-P sum_of_columns(const Real* const* columns, Index lane) {
+EIGEN_STRONG_INLINE P sum_of_columns(const Real* x, Index stride) {
   using namespace Eigen::internal;
-  if constexpr (Count > 4) {
-    return padd(sum_of_columns<4, P>(columns, lane),
-                sum_of_columns<Count - 4, P>(columns + 4, lane));
+  if constexpr (Count == 1) {
+    const P a = ploadu<P>(x);
+    return pmul(a, a);
+  } else if constexpr (Count <= 4) {
+    return add_square(ploadu<P>(x + (Count - 1) * stride), sum_of_columns<Count - 1, P>(x, stride));
   } else {
-    const P first = ploadu<P>(columns[0] + lane);
-    P sum = pmul(first, first);
-    for (int c = 1; c < Count; ++c) sum = add_square(ploadu<P>(columns[c] + lane), sum);
-    return sum;
+    return padd(sum_of_columns<4, P>(x, stride),
+                sum_of_columns<Count - 4, P>(x + 4 * stride, stride));
   }
 }
 
-// Adds the squares of Count columns to the sums of `lanes` lanes, which are independent of each
-// other. `fresh`: the sums start here.
-template <int Count, class Real>
-void add_columns(const Real* const* columns, Index lanes, Real* sums, Real* losts, bool fresh) {
+// Adds the squares of Count columns, `stride` apart, to the sums of lanes that are independent of
+// each other. Fresh: the sums start here.
+template <int Count, bool Fresh, class Real>
+void add_columns(const Real* x, Index stride, Index lanes, Real* sums, Real* losts) {
   using namespace Eigen::internal;
   const auto add_at = [&]<class P>(Index lane, P) {
-    const P term = sum_of_columns<Count, P>(columns, lane);
+    const P term = sum_of_columns<Count, P>(x + lane, stride);
     P sum = term;
     P lost = pset1<P>(Real(0));
-    if (!fresh) {
+    if constexpr (!Fresh) {
       sum = ploadu<P>(sums + lane);
       lost = ploadu<P>(losts + lane);
       add_keeping_error(sum, lost, term);
@@ -242,9 +255,9 @@ void add_columns(const Real* const* columns, Index lanes, Real* sums, Real* lost
     pstoreu(losts + lane, lost);
   };
   constexpr Index step = packet_size<Real>;
-  Index lane = 0;
-  for (; lane + step <= lanes; lane += step) add_at(lane, Packet<Real>{});
-  for (; lane < lanes; ++lane) add_at(lane, Real{});
+  const Index tail = lanes - lanes % step;
+  for (Index lane = 0; lane < tail; lane += step) add_at(lane, Packet<Real>{});
+  for (Index lane = tail; lane < lanes; ++lane) add_at(lane, Real{});
 }
 
 template <class Real>
