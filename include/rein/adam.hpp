@@ -73,22 +73,23 @@ class Adam {
         detail::require_shape("Adam", "max_second_moment()", max_second_moment_, rows_, cols_);
       }
 
+      detail::check_constraint(weights, constraint_);
       ++steps_;
       const Coefficients c(options_, steps_);
       const detail::GradientValue<G> value(gradient.derived());
       if (options_.amsgrad) {
-        detail::update_chunks(
-            weights, value,
-            [&](auto& w, const auto& g, auto m, auto v, auto v_max) {
-              update(c, w, g, m, v, v_max);
-            },
-            first_moment_, second_moment_, max_second_moment_);
-      } else {
-        detail::update_chunks(
-            weights, value, [&](auto& w, const auto& g, auto m, auto v) { update(c, w, g, m, v); },
-            first_moment_, second_moment_);
+        const auto update = [&](auto w, const auto& g, auto m, auto v, auto v_max) {
+          this->update(c, w, g, m, v, v_max);
+        };
+        detail::StepWalk walk(weights, value, update, first_moment_, second_moment_,
+                              max_second_moment_);
+        return detail::step_and_constrain(weights, walk, constraint_);
       }
-      return detail::apply_constraint(constraint_, weights);
+      const auto update = [&](auto w, const auto& g, auto m, auto v) {
+        this->update(c, w, g, m, v);
+      };
+      detail::StepWalk walk(weights, value, update, first_moment_, second_moment_);
+      return detail::step_and_constrain(weights, walk, constraint_);
     } else {
       return {};
     }

@@ -29,9 +29,11 @@ class MaxNorm {
   double limit() const { return limit_; }
   const G& grouping() const { return grouping_; }
 
+  detail::NormBand band() const { return {.high = limit_}; }
+
   template <class W, class... With>
   Report operator()(W&& weights, With&&... with) const {
-    return detail::constrain_norms(std::forward<W>(weights), grouping_, {.high = limit_}, with...);
+    return detail::constrain_norms(std::forward<W>(weights), grouping_, band(), with...);
   }
 
  private:

@@ -36,10 +36,11 @@ class MinMaxNorm {
   double rate() const { return rate_; }
   const G& grouping() const { return grouping_; }
 
+  detail::NormBand band() const { return {.low = low_, .high = high_, .rate = rate_}; }
+
   template <class W, class... With>
   Report operator()(W&& weights, With&&... with) const {
-    return detail::constrain_norms(std::forward<W>(weights), grouping_,
-                                   {.low = low_, .high = high_, .rate = rate_}, with...);
+    return detail::constrain_norms(std::forward<W>(weights), grouping_, band(), with...);
   }
 
  private:

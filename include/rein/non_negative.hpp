@@ -12,8 +12,7 @@ namespace rein {
 struct NonNegative {
   template <class W>
   Report operator()(W&& weights) const {
-    return detail::clamp_entries(std::forward<W>(weights), 0,
-                                 std::numeric_limits<double>::infinity());
+    return detail::clamp_entries(std::forward<W>(weights), 0, (std::numeric_limits<double>::max)());
   }
 };
 

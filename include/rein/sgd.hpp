@@ -62,16 +62,19 @@ class Sgd {
       if (has_momentum() && momentum_.size() == 0) momentum_.setZero(rows_, cols_);
       if (has_momentum()) detail::require_shape("Sgd", "momentum()", momentum_, rows_, cols_);
 
+      detail::check_constraint(weights, constraint_);
+      ++steps_;
       const detail::GradientValue<G> value(gradient.derived());
       if (has_momentum()) {
-        detail::update_chunks(
-            weights, value,
-            [&](auto& w, const auto& g, auto buffer) { update(w, g, buffer, first); }, momentum_);
-      } else {
-        detail::update_chunks(weights, value, [&](auto& w, const auto& g) { update(w, g); });
+        const auto update = [&](auto w, const auto& g, auto buffer) {
+          this->update(w, g, buffer, first);
+        };
+        detail::StepWalk walk(weights, value, update, momentum_);
+        return detail::step_and_constrain(weights, walk, constraint_);
       }
-      ++steps_;
-      return detail::apply_constraint(constraint_, weights);
+      const auto update = [&](auto w, const auto& g) { this->update(w, g); };
+      detail::StepWalk walk(weights, value, update);
+      return detail::step_and_constrain(weights, walk, constraint_);
     } else {
       return {};
     }

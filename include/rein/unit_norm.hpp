@@ -19,10 +19,11 @@ class UnitNorm {
 
   const G& grouping() const { return grouping_; }
 
+  detail::NormBand band() const { return {.low = 1, .high = 1}; }
+
   template <class W, class... With>
   Report operator()(W&& weights, With&&... with) const {
-    return detail::constrain_norms(std::forward<W>(weights), grouping_, {.low = 1, .high = 1},
-                                   with...);
+    return detail::constrain_norms(std::forward<W>(weights), grouping_, band(), with...);
   }
 
  private:

@@ -93,7 +93,7 @@ Component careful_product(Component x, const ScaledNumber& factor) {
     const double units = std::ldexp(product.mantissa, exponent - Traits::denorm_exponent);
     result = std::ldexp(std::trunc(units), Traits::denorm_exponent);
   } else {
-    const double largest = std::ldexp(1.0 - Traits::epsilon / 2, max_exponent - 1) * 2;
+    const double largest = largest_number<Component>;
     result = exponent > max_exponent
                  ? std::copysign(largest, product.mantissa)
                  : std::clamp(std::ldexp(product.mantissa, exponent), -largest, largest);

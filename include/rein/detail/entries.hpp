@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+
 #include <Eigen/Core>
 
 #include <rein/constraint.hpp>
@@ -7,6 +9,13 @@
 #include <rein/detail/view.hpp>
 
 namespace rein::detail {
+
+// The scalar nearest to x; beyond its largest number, that number.
+template <class Scalar>
+Scalar saturated(double x) {
+  const double largest = largest_number<Scalar>;
+  return static_cast<Scalar>(std::clamp(x, -largest, largest));
+}
 
 // Clamps every finite entry to [low, high], both rounded to the weights' scalar; an entry inside is
 // not written to.
@@ -17,8 +26,8 @@ Report clamp_entries(W&& weights, double low, double high) {
     using Scalar = typename Dense<W>::Scalar;
     using Traits = ScalarTraits<Scalar>;
     static_assert(Traits::components == 1, "rein: complex weights have no order to clamp them by");
-    const Scalar lowest = static_cast<Scalar>(low);
-    const Scalar highest = static_cast<Scalar>(high);
+    const Scalar lowest = saturated<Scalar>(low);
+    const Scalar highest = saturated<Scalar>(high);
     const auto view = make_view(weights, Whole{});
     Report report;
     report.checked = view.length();

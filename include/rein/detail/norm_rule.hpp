@@ -13,7 +13,7 @@ namespace rein::detail {
 // rate below 1, a step of that part of the way there.
 struct NormBand {
   double low = 0;
-  double high = std::numeric_limits<double>::infinity();
+  double high = (std::numeric_limits<double>::max)();
   double rate = 1;
 };
 
@@ -53,7 +53,7 @@ class NormRule {
       lowest_ = (std::max)(band.low * (1 - slack) - rounding, 0.0);
       low_ = rounded_up<Real>(band.low);
     }
-    if (band.rate == 0) lowest_ = 0, highest_ = infinity;
+    if (band.rate == 0) lowest_ = 0, highest_ = (std::numeric_limits<double>::max)();
     const Bits<Real> least = std::bit_cast<Bits<Real>>(static_cast<Real>(lowest_ * lowest_));
     const Bits<Real> most = std::bit_cast<Bits<Real>>(static_cast<Real>(highest_ * highest_));
     least_bits_ = (std::max)(least, least_safe);
@@ -97,7 +97,6 @@ class NormRule {
   }
 
  private:
-  static constexpr double infinity = std::numeric_limits<double>::infinity();
   static constexpr double slack = 5 * Traits::epsilon;
   static constexpr double smallest_subnormal = power_of_two(Traits::denorm_exponent);
   // Squares of smaller norms may have lost bits to underflow: sqrt(smallest normal) / eps of Real.

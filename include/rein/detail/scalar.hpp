@@ -56,10 +56,36 @@ requires(std::is_same_v<T, float> || std::is_same_v<T, double>) struct ScalarTra
   static constexpr int components = 2;
 };
 
+// The largest finite number: (1 - eps / 2) * 2^(2 - min_exponent).
+template <class Scalar>
+inline constexpr double largest_number = (1 - ScalarTraits<Scalar>::epsilon / 2) *
+                                         power_of_two(1 - ScalarTraits<Scalar>::min_exponent) * 2;
+
 // Entries that lie in memory as Reals need no conversion.
 template <class Scalar>
 inline constexpr bool is_native =
     std::is_same_v<typename ScalarTraits<Scalar>::Component, typename ScalarTraits<Scalar>::Real>;
+
+// The memory of native entries.
+template <class Scalar>
+auto* as_reals(Scalar* x) {
+  using Real = typename ScalarTraits<std::remove_const_t<Scalar>>::Real;
+  return reinterpret_cast<std::conditional_t<std::is_const_v<Scalar>, const Real*, Real*>>(x);
+}
+
+// Writes n entries as Reals.
+template <class Scalar>
+void load(const Scalar* x, Index stride, Index n, typename ScalarTraits<Scalar>::Real* reals) {
+  using Traits = ScalarTraits<Scalar>;
+  for (Index i = 0; i < n; ++i) {
+    if constexpr (Traits::components == 2) {
+      reals[2 * i] = x[i * stride].real();
+      reals[2 * i + 1] = x[i * stride].imag();
+    } else {
+      reals[i] = static_cast<typename Traits::Real>(x[i * stride]);
+    }
+  }
+}
 
 template <class Real>
 using Bits = std::conditional_t<sizeof(Real) == 4, std::uint32_t, std::uint64_t>;

@@ -9,6 +9,8 @@
 
 #include <rein/constraint.hpp>
 #include <rein/detail/error.hpp>
+#include <rein/detail/norm_pass.hpp>
+#include <rein/detail/norm_rule.hpp>
 #include <rein/detail/scalar.hpp>
 #include <rein/detail/view.hpp>
 
@@ -65,7 +67,10 @@ class ChunkSource {
       using Pointer =
           std::conditional_t<std::is_const_v<std::remove_pointer_t<decltype(x_.data())>>,
                              const Real*, Real*>;
-      return reinterpret_cast<Pointer>(x_.data() + j * x_.outerStride() + begin);
+      auto chunk = reinterpret_cast<Pointer>(x_.data() + j * x_.outerStride() + begin);
+      // Where g++ 12 knows the size, it warns of packets beyond it that are never read.
+      if constexpr (Entry::SizeAtCompileTime != Eigen::Dynamic) EIGEN_OPTIMIZATION_BARRIER(chunk)
+      return chunk;
     } else {
       const auto entries = piece<RowMajor>(x_, j, begin, n).array();
       if constexpr (is_native<Scalar>) {
@@ -101,35 +106,97 @@ class ChunkSource {
 // Calls update(w, g, state...) with arrays of Reals for all entries of the weights, a chunk at a
 // time; complex entries are two Reals each.
 template <class W, class G, class Update, class... State>
-void update_chunks(W& weights, const G& gradient, const Update& update, State&... state) {
+class StepWalk {
   using Scalar = typename W::Scalar;
   using Traits = ScalarTraits<Scalar>;
   using Real = typename Traits::Real;
-  constexpr bool row_major = W::IsRowMajor;
+  static constexpr bool row_major = W::IsRowMajor;
 
-  ChunkSource<W, row_major> w(weights);
-  ChunkSource<const G, row_major> g(gradient);
-  std::tuple<ChunkSource<State, row_major>...> states(state...);
+ public:
+  StepWalk(W& weights, const G& gradient, const Update& update, State&... state)
+      : weights_(weights), update_(update), w_(weights), g_(gradient), state_(state...) {
+    const bool joined = w_.contiguous() && g_.contiguous() &&
+                        std::apply([](auto&... s) { return (s.contiguous() && ...); }, state_);
+    slices_ = joined ? 1 : weights.outerSize();
+    length_ = joined ? weights.size() : weights.innerSize();
+  }
 
-  const bool joined = w.contiguous() && g.contiguous() &&
-                      (ChunkSource<State, row_major>(state).contiguous() && ...);
-  const Index slices = joined ? 1 : weights.outerSize();
-  const Index length = joined ? weights.size() : weights.innerSize();
-  constexpr Index step = step_chunk / Traits::components;
-  for (Index j = 0; j < slices; ++j) {
-    for (Index begin = 0; begin < length; begin += step) {
-      const Index n = (std::min)(step, length - begin);
-      const Index reals = n * Traits::components;
-      std::apply(
-          [&](auto&... sources) {
-            Chunk<Real> w_chunk(w.open(j, begin, n), reals);
-            update(w_chunk, ConstChunk<Real>(g.open(j, begin, n), reals),
-                   Chunk<Real>(sources.open(j, begin, n), reals)...);
-            w.close(j, begin, n);
-            (sources.close(j, begin, n), ...);
-          },
-          states);
+  // Whether the weights' entries can be updated as they come up in memory.
+  static constexpr bool in_memory = ChunkSource<W, row_major>::direct;
+
+  // Updates all entries.
+  void all() {
+    for (Index j = 0; j < slices_; ++j) slice(j, 0, length_);
+  }
+
+  // Updates n entries that are adjacent in memory, the first of them at x.
+  void piece(const Scalar* x, Index n) {
+    const Index offset = x - weights_.data();
+    Index j = slices_ == 1 ? 0 : offset / weights_.outerStride();
+    Index begin = slices_ == 1 ? offset : offset % weights_.outerStride();
+    for (; n > 0; ++j, begin = 0) {
+      const Index part = (std::min)(n, length_ - begin);
+      slice(j, begin, part);
+      n -= part;
     }
+  }
+
+ private:
+  // Entries [begin, begin + n) of row (or column) j.
+  void slice(Index j, Index begin, Index n) {
+    constexpr Index step = step_chunk / Traits::components;
+    for (const Index end = begin + n; begin < end; begin += step) {
+      chunk(j, begin, (std::min)(step, end - begin));
+    }
+  }
+
+  void chunk(Index j, Index begin, Index n) {
+    const Index reals = n * Traits::components;
+    std::apply(
+        [&](auto&... sources) {
+          update_(Chunk<Real>(w_.open(j, begin, n), reals),
+                  ConstChunk<Real>(g_.open(j, begin, n), reals),
+                  Chunk<Real>(sources.open(j, begin, n), reals)...);
+          w_.close(j, begin, n);
+          (sources.close(j, begin, n), ...);
+        },
+        state_);
+  }
+
+  W& weights_;
+  const Update& update_;
+  ChunkSource<W, row_major> w_;
+  ChunkSource<const G, row_major> g_;
+  std::tuple<ChunkSource<State, row_major>...> state_;
+  Index slices_, length_;
+};
+
+// Whether the norms that a constraint needs can be summed while a step updates the weights.
+template <class C>
+concept NormConstraint = requires(const C& constraint) {
+  { constraint.grouping() } -> Grouping;
+  { constraint.band() } -> std::same_as<NormBand>;
+};
+
+// Throws, before anything is written, where a constraint's grouping does not fit the weights.
+template <class W, class C>
+void check_constraint(W& weights, const C& constraint) {
+  if constexpr (NormConstraint<C>) make_view(weights, constraint.grouping());
+}
+
+// Updates the weights and applies the constraint: in one pass over memory where the constraint is
+// one of norms, else one after the other. The weights come out the same to the bit.
+template <class W, class Walk, class C>
+Report step_and_constrain(W& weights, Walk& walk, C& constraint) {
+  if constexpr (NormConstraint<C> && Walk::in_memory) {
+    const auto view = make_view(weights, constraint.grouping());
+    const auto changed = [](Index, const auto&) {};
+    const auto refresh = [&](const auto* x, Index n) { walk.piece(x, n); };
+    NormPass pass(view, constraint.band(), changed, refresh);
+    return pass(0, view.vectors);
+  } else {
+    walk.all();
+    return apply_constraint(constraint, weights);
   }
 }
 
