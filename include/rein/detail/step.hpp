@@ -67,10 +67,7 @@ class ChunkSource {
       using Pointer =
           std::conditional_t<std::is_const_v<std::remove_pointer_t<decltype(x_.data())>>,
                              const Real*, Real*>;
-      auto chunk = reinterpret_cast<Pointer>(x_.data() + j * x_.outerStride() + begin);
-      // Where g++ 12 knows the size, it warns of packets beyond it that are never read.
-      if constexpr (Entry::SizeAtCompileTime != Eigen::Dynamic) EIGEN_OPTIMIZATION_BARRIER(chunk)
-      return chunk;
+      return reinterpret_cast<Pointer>(x_.data() + j * x_.outerStride() + begin);
     } else {
       const auto entries = piece<RowMajor>(x_, j, begin, n).array();
       if constexpr (is_native<Scalar>) {
@@ -151,7 +148,9 @@ class StepWalk {
   }
 
   void chunk(Index j, Index begin, Index n) {
-    const Index reals = n * Traits::components;
+    Index reals = n * Traits::components;
+    // Where g++ 12 knows this number, it warns of packets beyond it that are never read.
+    if constexpr (W::SizeAtCompileTime != Eigen::Dynamic) EIGEN_OPTIMIZATION_BARRIER(reals)
     std::apply(
         [&](auto&... sources) {
           update_(Chunk<Real>(w_.open(j, begin, n), reals),
