@@ -14,14 +14,14 @@ namespace rein {
 
 /// The L2 norms of the grouping's vectors, in order, as an Eigen array.
 ///
-/// Right to 2 eps at any length, also where squares overflow or underflow. The array's scalar is
-/// float for half, bfloat16, float and complex<float> weights and double otherwise; a norm beyond
-/// its largest number is Inf. A vector that holds an Inf has norm Inf, one that holds a NaN has
-/// norm NaN.
+/// Right to 2 eps at any length, also where squares overflow or underflow. The
+/// array's scalar is float for half, bfloat16, float and complex<float> weights
+/// and double otherwise; a norm beyond its largest number is Inf. A vector that
+/// holds an Inf has norm Inf, one that holds a NaN has norm NaN.
 ///
 ///     rein::norms(W, rein::per_row)   // rows (3, 4) and (0.1, 0): 5, 0.1
 template <class W, Grouping G>
-auto norms(const Eigen::DenseBase<W>& weights, const G& grouping) {
+auto norms(const Eigen::DenseBase<W> &weights, const G &grouping) {
   using Real = typename detail::ScalarTraits<typename W::Scalar>::Real;
   if constexpr (!detail::has_strides<W>) {
     const typename W::PlainObject evaluated = weights.derived();
@@ -30,43 +30,50 @@ auto norms(const Eigen::DenseBase<W>& weights, const G& grouping) {
     const auto view = detail::make_view(weights.derived(), grouping);
     Eigen::Array<Real, Eigen::Dynamic, 1> result(view.vectors);
     detail::for_each_square_sum(view, [&](Eigen::Index v, Real square_sum) {
-      result[v] = static_cast<Real>(detail::NormRule<typename W::Scalar>::safe(square_sum)
-                                        ? std::sqrt(square_sum)
-                                        : detail::unscaled(detail::careful_norm(view, v).norm));
+      result[v] = static_cast<Real>(
+          detail::NormRule<typename W::Scalar>::safe(square_sum)
+              ? std::sqrt(square_sum)
+              : detail::unscaled(detail::careful_norm(view, v).norm));
     });
     return result;
   }
 }
 
-/// Multiplies each vector of the grouping by its factor, a finite number; a vector whose factor is
-/// 1 is not written to.
+/// Multiplies each vector of the grouping by its factor, a finite number; a
+/// vector whose factor is 1 is not written to.
 ///
-/// `factors` is a dense Eigen vector with one entry for each vector. Another size, or a factor that
-/// is a NaN or an Inf, is refused with std::invalid_argument and nothing is written. The report's
-/// `changed` counts the factors other than 1.
+/// `factors` is a dense Eigen vector with one entry for each vector. Another
+/// size, or a factor that is a NaN or an Inf, is refused with
+/// std::invalid_argument and nothing is written. The report's `changed` counts
+/// the factors other than 1.
 ///
-///     rein::rescale(W, rein::per_row, Eigen::Array2f(2, 1));   // doubles the first of two rows
+///     rein::rescale(W, rein::per_row, Eigen::Array2f(2, 1));   // doubles the
+///     first of two rows
 template <class W, Grouping G, class F>
-Report rescale(W&& weights, const G& grouping, const Eigen::DenseBase<F>& factors) {
+Report rescale(W &&weights, const G &grouping,
+               const Eigen::DenseBase<F> &factors) {
   detail::explain_weights<W>();
   if constexpr (Weights<W>) {
-    using Real = typename detail::ScalarTraits<typename detail::Dense<W>::Scalar>::Real;
+    using Real =
+        typename detail::ScalarTraits<typename detail::Dense<W>::Scalar>::Real;
     const auto view = detail::make_view(weights, grouping);
     if (factors.size() != view.vectors) {
       detail::invalid_argument("rein::rescale: the number of factors is " +
                                detail::text(factors.size()) +
-                               "; it must be the number of vectors, " + detail::text(view.vectors));
+                               "; it must be the number of vectors, " +
+                               detail::text(view.vectors));
     }
     const Eigen::Array<Real, Eigen::Dynamic, 1> reals =
         factors.derived().reshaped().template cast<Real>();
     for (const Real factor : reals) {
-      detail::require(detail::is_finite(factor), "rescale", "a factor", static_cast<double>(factor),
-                      "a finite number");
+      detail::require(detail::is_finite(factor), "rescale", "a factor",
+                      static_cast<double>(factor), "a finite number");
     }
-    return {.checked = view.vectors, .changed = detail::rescale_vectors(view, reals)};
+    return {.checked = view.vectors,
+            .changed = detail::rescale_vectors(view, reals)};
   } else {
     return {};
   }
 }
 
-}  // namespace rein
+} // namespace rein
