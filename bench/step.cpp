@@ -1,0 +1,206 @@
+// An optimizer step, alone and with a constraint, beside a pass over the same streams of memory
+// with almost no arithmetic and beside hand-written Eigen.
+//
+//     stream/<optimizer>/<scalar>/<shape>                      the same reads and writes
+//     hand/<optimizer>/<scalar>/<shape>                        whole-matrix statements
+//     step/<optimizer>/<scalar>/<shape>/alone
+//     step/<optimizer>/<scalar>/<shape>/<grouping>/<violators>       the matrices are column-major
+//
+// bytes_per_second counts the bytes of all streams: for Adam w, g, m, v in and w, m, v out.
+// bench/ratios.py runs and pairs them.
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include <Eigen/Core>
+#include <benchmark/benchmark.h>
+
+#include <rein/adam.hpp>
+#include <rein/max_norm.hpp>
+#include <rein/sgd.hpp>
+
+#include "violation.hpp"
+
+namespace {
+
+using bench::Violators;
+using Eigen::Index;
+
+template <class Scalar>
+constexpr const char* scalar_name = "double";
+template <>
+constexpr const char* scalar_name<float> = "float";
+
+template <class Scalar>
+using Matrix = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>;
+
+struct AdamCase {
+  static constexpr const char* name = "adam";
+  static constexpr int streams = 7;
+
+  template <class W, class C>
+  static auto make(const W& weights, const C& constraint) {
+    return rein::Adam{weights, rein::AdamOptions{.learning_rate = 1e-6}, constraint};
+  }
+};
+
+struct SgdCase {
+  static constexpr const char* name = "sgd";
+  static constexpr int streams = 5;
+
+  template <class W, class C>
+  static auto make(const W& weights, const C& constraint) {
+    return rein::Sgd{weights, rein::SgdOptions{.learning_rate = 1e-6, .momentum = 0.9}, constraint};
+  }
+};
+
+// One parameter with its gradient, the same for all benchmarks of a scalar and size.
+template <class Scalar>
+struct Parameter {
+  Matrix<Scalar> weights, gradient;
+};
+
+template <class Scalar>
+Parameter<Scalar>& parameter(Index size) {
+  static Parameter<Scalar> kept;
+  if (kept.weights.rows() != size) {
+    kept.weights.resize(size, size);
+    kept.gradient.resize(size, size);
+    bench::fill_randomly(kept.gradient, 2);
+  }
+  return kept;
+}
+
+template <class Optimizer, class Scalar>
+void count_bytes(benchmark::State& state, const Matrix<Scalar>& weights) {
+  state.SetBytesProcessed(state.iterations() * weights.size() * Optimizer::streams *
+                          static_cast<Index>(sizeof(Scalar)));
+}
+
+template <class Optimizer, class Scalar>
+void alone(benchmark::State& state, Index size) {
+  auto& [weights, gradient] = parameter<Scalar>(size);
+  bench::fill_randomly(weights);
+  auto optimizer = Optimizer::make(weights, rein::Unconstrained{});
+  optimizer.step(weights, gradient);  // the first step of Sgd only writes its momentum
+  for (auto _ : state) {
+    optimizer.step(weights, gradient);
+    benchmark::ClobberMemory();
+  }
+  count_bytes<Optimizer>(state, weights);
+}
+
+template <class Optimizer, class Scalar, class G>
+void constrained(benchmark::State& state, Index size, const G& grouping, Violators violators) {
+  auto& [weights, gradient] = parameter<Scalar>(size);
+  bench::ShrinkingLimit limits(weights, grouping, violators);
+  auto optimizer = Optimizer::make(weights, rein::MaxNorm{limits.current(), grouping});
+  optimizer.step(weights, gradient);
+  Index changed = 0;
+  for (auto _ : state) {
+    optimizer.constraint() = rein::MaxNorm{limits.next(), grouping};
+    changed += optimizer.step(weights, gradient).changed;
+    benchmark::ClobberMemory();
+  }
+  if (changed != limits.expected() * state.iterations()) {
+    state.SkipWithError("other vectors were changed than meant");
+  }
+  count_bytes<Optimizer>(state, weights);
+}
+
+// x += little * g, the least that reads g and x and writes x.
+template <class Scalar>
+void add_little(Scalar* __restrict x, const Scalar* __restrict g, Index n) {
+  for (Index i = 0; i < n; ++i) x[i] += static_cast<Scalar>(0x1p-30) * g[i];
+}
+
+// A chunk of g stays in the cache while the others are updated with it.
+template <class Optimizer, class Scalar>
+void streams(benchmark::State& state, Index size) {
+  auto& [weights, gradient] = parameter<Scalar>(size);
+  bench::fill_randomly(weights);
+  Matrix<Scalar> m = Matrix<Scalar>::Zero(size, size), v = m;
+  const auto pass = [&, w = weights.data(), g = gradient.data()] {
+    constexpr Index chunk = 1024;
+    for (Index begin = 0; begin < m.size(); begin += chunk) {
+      const Index n = (std::min)(chunk, m.size() - begin);
+      add_little(m.data() + begin, g + begin, n);
+      if constexpr (Optimizer::streams == 7) add_little(v.data() + begin, g + begin, n);
+      add_little(w + begin, g + begin, n);
+    }
+  };
+  pass();  // zeros may not be in memory until they are written to
+  for (auto _ : state) {
+    pass();
+    benchmark::ClobberMemory();
+  }
+  count_bytes<Optimizer>(state, weights);
+}
+
+template <class Optimizer, class Scalar>
+void by_hand(benchmark::State& state, Index size) {
+  auto& [weights, gradient] = parameter<Scalar>(size);
+  bench::fill_randomly(weights);
+  Matrix<Scalar> m = Matrix<Scalar>::Zero(size, size), v = m;
+  auto w = weights.array();
+  const auto g = gradient.array();
+  double power1 = 1, power2 = 1;
+  const auto step = [&] {
+    if constexpr (Optimizer::streams == 7) {
+      power1 *= 0.9;
+      power2 *= 0.999;
+      const auto rate = static_cast<Scalar>(1e-6 / (1 - power1));
+      const auto correction = static_cast<Scalar>(1 / std::sqrt(1 - power2));
+      m.array() = Scalar(0.9) * m.array() + Scalar(0.1) * g;
+      v.array() = Scalar(0.999) * v.array() + Scalar(0.001) * g.square();
+      w -= rate * m.array() / (v.array().sqrt() * correction + Scalar(1e-8));
+    } else {
+      m.array() = Scalar(0.9) * m.array() + g;
+      w -= Scalar(1e-6) * m.array();
+    }
+  };
+  step();
+  for (auto _ : state) {
+    step();
+    benchmark::ClobberMemory();
+  }
+  count_bytes<Optimizer>(state, weights);
+}
+
+template <class Optimizer, class Scalar>
+void add(Index size) {
+  const std::string key = std::string(Optimizer::name) + "/" + scalar_name<Scalar> + "/" +
+                          std::to_string(size) + "x" + std::to_string(size);
+  // About 20 ms of work for one repetition.
+  const double bytes = static_cast<double>(size * size) * sizeof(Scalar) * Optimizer::streams;
+  const auto iterations =
+      static_cast<benchmark::IterationCount>((std::max)(2.0, 2e7 / (50 + 0.1 * bytes)));
+  const auto add_one = [&](const std::string& name, auto run) {
+    benchmark::RegisterBenchmark(name.c_str(), run)->Iterations(iterations);
+  };
+
+  add_one("stream/" + key, [=](auto& state) { streams<Optimizer, Scalar>(state, size); });
+  add_one("hand/" + key, [=](auto& state) { by_hand<Optimizer, Scalar>(state, size); });
+  add_one("step/" + key + "/alone", [=](auto& state) { alone<Optimizer, Scalar>(state, size); });
+  for (const Violators violators : {Violators::none, Violators::a_tenth, Violators::all}) {
+    add_one("step/" + key + "/per_col/" + bench::name_of(violators), [=](auto& state) {
+      constrained<Optimizer, Scalar>(state, size, rein::per_col, violators);
+    });
+    add_one("step/" + key + "/per_row/" + bench::name_of(violators), [=](auto& state) {
+      constrained<Optimizer, Scalar>(state, size, rein::per_row, violators);
+    });
+  }
+}
+
+template <class Scalar>
+void add_all() {
+  for (const Index size : {16, 64, 256, 1024, 4096}) {
+    add<AdamCase, Scalar>(size);
+    add<SgdCase, Scalar>(size);
+  }
+}
+
+[[maybe_unused]] const bool added = (add_all<float>(), add_all<double>(), true);
+
+}  // namespace

@@ -1,0 +1,43 @@
+# Fails unless every block of C++ in a page of DOCS_DIR is part of a program in DOCS_DIR/snippets
+# (whatever its indentation), and every block of output part of a text file there.
+cmake_minimum_required(VERSION 3.22)
+
+function(read_without_indentation file result)
+  file(READ ${file} text)
+  string(REPLACE "\r" "" text "${text}")
+  string(REGEX REPLACE "\n +" "\n" text "\n${text}")
+  set(${result} "${text}" PARENT_SCOPE)
+endfunction()
+
+function(find_quotes page language pattern)
+  set(sources "")
+  file(GLOB files ${DOCS_DIR}/snippets/${pattern})
+  foreach(file IN LISTS files)
+    read_without_indentation(${file} text)
+    string(APPEND sources "${text}")
+  endforeach()
+
+  read_without_indentation(${page} text)
+  set(fence "\n```${language}\n")
+  string(LENGTH "${fence}" fence_length)
+  math(EXPR fence_length "${fence_length} - 1")  # the last line break belongs to the block
+  string(FIND "${text}" "${fence}" begin)
+  while(NOT begin EQUAL -1)
+    math(EXPR begin "${begin} + ${fence_length}")
+    string(SUBSTRING "${text}" ${begin} -1 text)
+    string(FIND "${text}" "\n```\n" length)
+    math(EXPR length "${length} + 1")
+    string(SUBSTRING "${text}" 0 ${length} block)
+    string(FIND "${sources}" "${block}" place)
+    if(place EQUAL -1)
+      message(SEND_ERROR "${page}: no file snippets/${pattern} has\n${block}")
+    endif()
+    string(SUBSTRING "${text}" ${length} -1 text)
+    string(FIND "${text}" "${fence}" begin)
+  endwhile()
+endfunction()
+
+foreach(page constraints optimizers integration coming-from design)
+  find_quotes(${DOCS_DIR}/${page}.md cpp *.cpp)
+  find_quotes(${DOCS_DIR}/${page}.md text *.txt)
+endforeach()

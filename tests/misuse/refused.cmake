@@ -1,0 +1,30 @@
+# SOURCE must compile as it is; with MISUSE defined, the compiler must refuse it in at most 20
+# lines that hold the sentence (a regular expression) after the file's "// refused:".
+
+file(STRINGS ${SOURCE} sentence REGEX "^// refused: ")
+string(REPLACE "// refused: " "" sentence "${sentence}")
+if(NOT sentence)
+  message(FATAL_ERROR "${SOURCE} has no line \"// refused: sentence\"")
+endif()
+
+set(compile ${COMPILER} -std=c++20 -fsyntax-only -I ${REIN_INCLUDE_DIR} -isystem ${EIGEN_INCLUDE_DIR}
+  ${SOURCE})
+
+execute_process(COMMAND ${compile} RESULT_VARIABLE status ERROR_VARIABLE output)
+if(NOT status EQUAL 0)
+  message(FATAL_ERROR "the correct program does not compile:\n${output}")
+endif()
+
+execute_process(COMMAND ${compile} -DMISUSE RESULT_VARIABLE status ERROR_VARIABLE output)
+message("${output}")
+if(status EQUAL 0)
+  message(FATAL_ERROR "the misuse compiles")
+endif()
+if(NOT output MATCHES "${sentence}")
+  message(FATAL_ERROR "the error does not say \"${sentence}\"")
+endif()
+string(REGEX MATCHALL "\n" lines "${output}")
+list(LENGTH lines lines)
+if(lines GREATER 20)
+  message(FATAL_ERROR "${lines} lines are too many")
+endif()
