@@ -225,5 +225,9 @@ TEST_CASE("only: indices listed twice are refused, and nothing is written") {
   CHECK(names(with({3, 2, 1, 63, 64, 65, 64}), "64", "twice"));
   CHECK(names(with({0, 199'999, 131'071, 131'072, 131'072}), "131072"));
   CHECK(names(with({199'999, 7, 199'999}), "199999"));
+  // About the ends of the stretch of vectors that is searched at a time.
+  for (const int twice : {131'071, 131'072}) {
+    CHECK(names(with({twice, 7, twice}), std::to_string(twice), "twice"));
+  }
   CHECK(names(with({9, 140'000, 8, 9}), "9", "twice"));
 }

@@ -119,7 +119,4 @@ vectors = np.random.RandomState(1).uniform(-1, 1, (100_000, 64)).astype(f32)
 once = torch.tensor(vectors).renorm(2, 0, 3)
 show("torch.renorm, vectors changed", [(once != torch.tensor(vectors)).any(1).sum()])
 show("torch.renorm, by a second call", [(once.renorm(2, 0, 3) != once).any(1).sum()])
-whole_tree = optax.projections.projection_l2_ball(
-    {"W1": jnp.array([3.0, 4.0]), "W2": jnp.array([0.3, 0.4])}, 1.0)
-show("optax l2_ball on W1, W2", np.concatenate([whole_tree["W1"], whole_tree["W2"]]))
 show("keras MaxNorm(-1)", with_keras(c.MaxNorm(-1), np.array([3, 4], f32)))

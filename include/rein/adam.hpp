@@ -7,21 +7,21 @@
 
 #include <rein/constraint.hpp>
 #include <rein/detail/error.hpp>
+#include <rein/detail/exact_sqrt.hpp>
 #include <rein/detail/step.hpp>
 
 namespace rein {
 
 /// The hyperparameters of Adam, with PyTorch's names and meanings.
 struct AdamOptions {
-  double learning_rate = 1e-3; ///< finite, >= 0
-  double beta1 = 0.9;          ///< in [0, 1)
-  double beta2 = 0.999;        ///< in [0, 1)
-  double epsilon = 1e-8;       ///< finite, >= 0
-  double weight_decay = 0;     ///< finite, >= 0
-  bool decoupled_weight_decay =
-      false;             ///< AdamW: shrinks w itself, not through the gradient
-  bool amsgrad = false;  ///< divides by the largest second moment so far
-  bool maximize = false; ///< climbs along the gradient instead
+  double learning_rate = 1e-3;          ///< finite, >= 0
+  double beta1 = 0.9;                   ///< in [0, 1)
+  double beta2 = 0.999;                 ///< in [0, 1)
+  double epsilon = 1e-8;                ///< finite, >= 0
+  double weight_decay = 0;              ///< finite, >= 0
+  bool decoupled_weight_decay = false;  ///< AdamW: shrinks w itself, not through the gradient
+  bool amsgrad = false;                 ///< divides by the largest second moment so far
+  bool maximize = false;                ///< climbs along the gradient instead
 };
 
 /// Adam and AdamW for one parameter, with a constraint applied after each step.
@@ -44,61 +44,50 @@ struct AdamOptions {
 ///
 ///     rein::Adam adam{W, {.learning_rate = 1e-3}, rein::MaxNorm{3.0,
 ///     rein::per_row}}; rein::Report r = adam.step(W, gradient);
-template <class Parameter, class C = Unconstrained> class Adam {
+template <class Parameter, class C = Unconstrained>
+class Adam {
   using Real = typename detail::ScalarTraits<typename Parameter::Scalar>::Real;
 
-public:
+ public:
   template <class W>
-  explicit Adam(const Eigen::DenseBase<W> &weights,
-                const AdamOptions &options = {}, C constraint = {})
-      : rows_(weights.rows()), cols_(weights.cols()), options_(options),
+  explicit Adam(const Eigen::DenseBase<W>& weights, const AdamOptions& options = {},
+                C constraint = {})
+      : rows_(weights.rows()),
+        cols_(weights.cols()),
+        options_(options),
         constraint_(std::move(constraint)) {
     check_options();
     first_moment_.setZero(rows_, cols_);
     second_moment_.setZero(rows_, cols_);
-    if (options_.amsgrad)
-      max_second_moment_.setZero(rows_, cols_);
+    if (options_.amsgrad) max_second_moment_.setZero(rows_, cols_);
   }
 
   /// Updates the weights in place and applies the constraint. `gradient` is any
   /// dense expression of the parameter's shape and scalar. Returns the
   /// constraint's report.
   template <class W, class G>
-  Report step(W &&weights, const Eigen::DenseBase<G> &gradient) {
+  Report step(W&& weights, const Eigen::DenseBase<G>& gradient) {
     detail::explain_step<Parameter, W, G, C>();
     if constexpr (detail::CanStep<Parameter, W, G, C>) {
       check_options();
       detail::require_shape("Adam", "the weights", weights, rows_, cols_);
       detail::require_shape("Adam", "the gradient", gradient, rows_, cols_);
-      detail::require_shape("Adam", "first_moment()", first_moment_, rows_,
-                            cols_);
-      detail::require_shape("Adam", "second_moment()", second_moment_, rows_,
-                            cols_);
+      detail::require_shape("Adam", "first_moment()", first_moment_, rows_, cols_);
+      detail::require_shape("Adam", "second_moment()", second_moment_, rows_, cols_);
       if (options_.amsgrad) {
-        if (max_second_moment_.size() == 0)
-          max_second_moment_.setZero(rows_, cols_);
-        detail::require_shape("Adam", "max_second_moment()", max_second_moment_,
-                              rows_, cols_);
+        if (max_second_moment_.size() == 0) max_second_moment_.setZero(rows_, cols_);
+        detail::require_shape("Adam", "max_second_moment()", max_second_moment_, rows_, cols_);
       }
 
       detail::check_constraint(weights, constraint_);
       ++steps_;
       const Coefficients c(options_, steps_);
-      const detail::GradientValue<G> value(gradient.derived());
-      if (options_.amsgrad) {
-        const auto update = [&](auto w, const auto &g, auto m, auto v,
-                                auto v_max) {
-          this->update(c, w, g, m, v, v_max);
-        };
-        const detail::StepWalk walk(weights, value, update, first_moment_,
-                                    second_moment_, max_second_moment_);
-        return detail::step_and_constrain(weights, walk, constraint_);
-      }
-      const auto update = [&](auto w, const auto &g, auto m, auto v) {
-        this->update(c, w, g, m, v);
+      const detail::GradientValue<G> value = gradient.derived();
+      const auto update = [&](auto w, const auto& g, auto m, auto v, auto v_max) {
+        this->update(c, w, g, m, v, v_max);
       };
-      const detail::StepWalk walk(weights, value, update, first_moment_,
-                                  second_moment_);
+      const detail::StepWalk walk(weights, value, update, first_moment_, second_moment_,
+                                  max_second_moment_);
       return detail::step_and_constrain(weights, walk, constraint_);
     } else {
       return {};
@@ -106,40 +95,39 @@ public:
   }
 
   /// Writable between steps: a learning rate schedule.
-  AdamOptions &options() { return options_; }
-  const AdamOptions &options() const { return options_; }
+  AdamOptions& options() { return options_; }
+  const AdamOptions& options() const { return options_; }
 
   /// Assignable between steps: a schedule of the limit.
-  C &constraint() { return constraint_; }
-  const C &constraint() const { return constraint_; }
+  C& constraint() { return constraint_; }
+  const C& constraint() const { return constraint_; }
 
   /// The moments (the largest second moment is empty until amsgrad is used) and
   /// the number of steps done. Assign all of them to resume a run; it continues
   /// bit for bit.
-  Parameter &first_moment() { return first_moment_; }
-  const Parameter &first_moment() const { return first_moment_; }
-  Parameter &second_moment() { return second_moment_; }
-  const Parameter &second_moment() const { return second_moment_; }
-  Parameter &max_second_moment() { return max_second_moment_; }
-  const Parameter &max_second_moment() const { return max_second_moment_; }
-  Eigen::Index &steps() { return steps_; }
+  Parameter& first_moment() { return first_moment_; }
+  const Parameter& first_moment() const { return first_moment_; }
+  Parameter& second_moment() { return second_moment_; }
+  const Parameter& second_moment() const { return second_moment_; }
+  Parameter& max_second_moment() { return max_second_moment_; }
+  const Parameter& max_second_moment() const { return max_second_moment_; }
+  Eigen::Index& steps() { return steps_; }
   Eigen::Index steps() const { return steps_; }
 
-private:
+ private:
   // What one step multiplies by, computed in double.
   struct Coefficients {
-    Coefficients(const AdamOptions &o, Eigen::Index t) {
+    Coefficients(const AdamOptions& o, Eigen::Index t) {
       const double count = static_cast<double>(t);
       fresh1 = static_cast<Real>(1 - o.beta1);
       kept2 = static_cast<Real>(o.beta2);
       fresh2 = static_cast<Real>(1 - o.beta2);
-      rate =
-          static_cast<Real>(o.learning_rate / (1 - std::pow(o.beta1, count)));
+      rate = static_cast<Real>(o.learning_rate / (1 - std::pow(o.beta1, count)));
       correction2 = static_cast<Real>(std::sqrt(1 - std::pow(o.beta2, count)));
       epsilon = static_cast<Real>(o.epsilon);
       decay = static_cast<Real>(o.decoupled_weight_decay ? 0 : o.weight_decay);
-      shrink = static_cast<Real>(
-          o.decoupled_weight_decay ? 1 - o.learning_rate * o.weight_decay : 1);
+      shrink =
+          static_cast<Real>(o.decoupled_weight_decay ? 1 - o.learning_rate * o.weight_decay : 1);
     }
 
     Real fresh1, kept2, fresh2, rate, correction2, epsilon, decay, shrink;
@@ -147,36 +135,30 @@ private:
 
   void check_options() const {
     using detail::require, detail::is_finite;
-    const AdamOptions &o = options_;
-    require(is_finite(o.learning_rate) && o.learning_rate >= 0, "Adam",
-            "learning_rate", o.learning_rate, "a finite number >= 0");
-    require(is_finite(o.beta1) && o.beta1 >= 0 && o.beta1 < 1, "Adam", "beta1",
-            o.beta1, "in [0, 1)");
-    require(is_finite(o.beta2) && o.beta2 >= 0 && o.beta2 < 1, "Adam", "beta2",
-            o.beta2, "in [0, 1)");
-    require(is_finite(o.epsilon) && o.epsilon >= 0, "Adam", "epsilon",
-            o.epsilon, "a finite number >= 0");
-    require(is_finite(o.weight_decay) && o.weight_decay >= 0, "Adam",
-            "weight_decay", o.weight_decay, "a finite number >= 0");
+    const AdamOptions& o = options_;
+    require(is_finite(o.learning_rate) && o.learning_rate >= 0, "Adam", "learning_rate",
+            o.learning_rate, "a finite number >= 0");
+    require(is_finite(o.beta1) && o.beta1 >= 0 && o.beta1 < 1, "Adam", "beta1", o.beta1,
+            "in [0, 1)");
+    require(is_finite(o.beta2) && o.beta2 >= 0 && o.beta2 < 1, "Adam", "beta2", o.beta2,
+            "in [0, 1)");
+    require(is_finite(o.epsilon) && o.epsilon >= 0, "Adam", "epsilon", o.epsilon,
+            "a finite number >= 0");
+    require(is_finite(o.weight_decay) && o.weight_decay >= 0, "Adam", "weight_decay",
+            o.weight_decay, "a finite number >= 0");
   }
 
-  template <class Chunk, class... VMax>
-  void update(const Coefficients &c, Chunk &w,
-              const detail::ConstChunk<Real> &gradient, Chunk &m, Chunk &v,
-              VMax &...v_max) const {
-    detail::with_decay(gradient, w, options_.maximize, c.decay,
-                       [&](const auto &g) {
-                         m += c.fresh1 * (g - m);
-                         v = c.kept2 * v + c.fresh2 * g * g;
-                       });
-    if constexpr (sizeof...(VMax) == 0) {
-      w = c.shrink * w - c.rate * m / (v.sqrt() / c.correction2 + c.epsilon);
-    } else {
-      Chunk &largest = (v_max, ...);
-      largest = largest.max(v);
-      w = c.shrink * w -
-          c.rate * m / (largest.sqrt() / c.correction2 + c.epsilon);
-    }
+  using Chunk = detail::Chunk<Real>;
+
+  void update(const Coefficients& c, Chunk& w, const detail::ConstChunk<Real>& gradient, Chunk& m,
+              Chunk& v, Chunk& v_max) const {
+    detail::with_decay(gradient, w, options_.maximize, c.decay, [&](const auto& g) {
+      m += c.fresh1 * (g - m);
+      v = c.kept2 * v + c.fresh2 * g * g;
+    });
+    if (options_.amsgrad) v_max = v_max.max(v);
+    const Chunk& divisor = options_.amsgrad ? v_max : v;
+    w = c.shrink * w - c.rate * m / (detail::exact_sqrt(divisor) / c.correction2 + c.epsilon);
   }
 
   Eigen::Index rows_, cols_;
@@ -187,11 +169,10 @@ private:
 };
 
 template <class W>
-explicit Adam(const Eigen::DenseBase<W> &) -> Adam<typename W::PlainObject>;
+explicit Adam(const Eigen::DenseBase<W>&) -> Adam<typename W::PlainObject>;
 template <class W>
-Adam(const Eigen::DenseBase<W> &, AdamOptions) -> Adam<typename W::PlainObject>;
+Adam(const Eigen::DenseBase<W>&, AdamOptions) -> Adam<typename W::PlainObject>;
 template <class W, class C>
-Adam(const Eigen::DenseBase<W> &, AdamOptions, C)
-    -> Adam<typename W::PlainObject, C>;
+Adam(const Eigen::DenseBase<W>&, AdamOptions, C) -> Adam<typename W::PlainObject, C>;
 
-} // namespace rein
+}  // namespace rein

@@ -18,10 +18,9 @@ namespace rein {
 ///     rein::Box box{-0.5, 0.5};
 ///     box(W);   // entries -2, 0.1 and 1 become -0.5, 0.1 and 0.5
 class Box {
-public:
+ public:
   Box(double low, double high) : low_(low), high_(high) {
-    detail::require(detail::is_finite(low), "Box", "low", low,
-                    "a finite number");
+    detail::require(detail::is_finite(low), "Box", "low", low, "a finite number");
     detail::require(detail::is_finite(high) && high >= low, "Box", "high", high,
                     "a finite number >= low");
   }
@@ -29,12 +28,13 @@ public:
   double low() const { return low_; }
   double high() const { return high_; }
 
-  template <class W> Report operator()(W &&weights) const {
+  template <class W>
+  Report operator()(W&& weights) const {
     return detail::clamp_entries(std::forward<W>(weights), low_, high_);
   }
 
-private:
+ private:
   double low_, high_;
 };
 
-} // namespace rein
+}  // namespace rein

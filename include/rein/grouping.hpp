@@ -30,34 +30,32 @@ inline constexpr Whole whole{};
 /// each. The letter o marks the filters' axis. Checked while compiling: a
 /// layout without o, or whose os are not adjacent, is refused.
 class FilterLayout {
-public:
-  consteval FilterLayout(const char *axes)
-      : axes_(axes) { // NOLINT: converts on purpose
+ public:
+  consteval FilterLayout(const char* axes) : axes_(axes) {  // NOLINT: converts on purpose
     const std::size_t first = axes_.find('o');
     if (first == std::string_view::npos) {
       throw "rein: the layout must mark the filters' axis with the letter o";
     }
     const std::size_t after = axes_.find_first_not_of('o', first);
-    if (after != std::string_view::npos &&
-        axes_.find('o', after) != std::string_view::npos) {
+    if (after != std::string_view::npos && axes_.find('o', after) != std::string_view::npos) {
       throw "rein: the layout's os must be adjacent";
     }
   }
 
   constexpr std::string_view axes() const { return axes_; }
 
-private:
+ private:
   std::string_view axes_;
 };
 
 /// Each output filter of a convolution kernel is one vector, whatever matrix
 /// holds the kernel's memory. Made by per_filter().
 struct PerFilter {
-  Eigen::Index outer;   ///< product of the dims before the os
-  Eigen::Index filters; ///< product of the os' dims
-  Eigen::Index inner;   ///< product of the dims after the os
+  Eigen::Index outer;    ///< product of the dims before the os
+  Eigen::Index filters;  ///< product of the os' dims
+  Eigen::Index inner;    ///< product of the dims after the os
 
-  friend bool operator==(const PerFilter &, const PerFilter &) = default;
+  friend bool operator==(const PerFilter&, const PerFilter&) = default;
 };
 
 /// Groups a convolution kernel by output filter.
@@ -72,27 +70,22 @@ struct PerFilter {
 /// dim is negative.
 ///
 ///     rein::MaxNorm max_norm{3.0, rein::per_filter("oihw", {64, 32, 3, 3})};
-inline PerFilter per_filter(FilterLayout layout,
-                            std::span<const Eigen::Index> dims) {
+inline PerFilter per_filter(FilterLayout layout, std::span<const Eigen::Index> dims) {
   const std::string_view axes = layout.axes();
   if (dims.size() != axes.size()) {
-    detail::invalid_argument("rein::per_filter: the number of dims is " +
-                             std::to_string(dims.size()) + "; it must be " +
-                             std::to_string(axes.size()) +
-                             ", one for each axis of \"" + std::string(axes) +
-                             "\"");
+    detail::invalid_argument(
+        "rein::per_filter: the number of dims is " + std::to_string(dims.size()) + "; it must be " +
+        std::to_string(axes.size()) + ", one for each axis of \"" + std::string(axes) + "\"");
   }
   PerFilter result{1, 1, 1};
   Eigen::Index size = 1;
   for (std::size_t axis = 0; axis < axes.size(); ++axis) {
     const Eigen::Index dim = dims[axis];
     detail::require(dim >= 0, "per_filter", "a dim", dim, ">= 0");
-    detail::require(dim == 0 ||
-                        size <= Eigen::NumTraits<Eigen::Index>::highest() / dim,
-                    "per_filter", "a dim", dim,
-                    "small enough for the product of dims to fit");
+    detail::require(dim == 0 || size <= Eigen::NumTraits<Eigen::Index>::highest() / dim,
+                    "per_filter", "a dim", dim, "small enough for the product of dims to fit");
     size *= dim;
-    Eigen::Index &part = axes[axis] == 'o'       ? result.filters
+    Eigen::Index& part = axes[axis] == 'o'       ? result.filters
                          : axis < axes.find('o') ? result.outer
                                                  : result.inner;
     part *= dim;
@@ -100,15 +93,13 @@ inline PerFilter per_filter(FilterLayout layout,
   return result;
 }
 
-inline PerFilter per_filter(FilterLayout layout,
-                            std::initializer_list<Eigen::Index> dims) {
-  return per_filter(layout,
-                    std::span<const Eigen::Index>(dims.begin(), dims.size()));
+inline PerFilter per_filter(FilterLayout layout, std::initializer_list<Eigen::Index> dims) {
+  return per_filter(layout, std::span<const Eigen::Index>(dims.begin(), dims.size()));
 }
 
 /// One of the types above.
 template <class G>
-concept Grouping = std::same_as<G, PerRow> || std::same_as<G, PerCol> ||
-    std::same_as<G, Whole> || std::same_as<G, PerFilter>;
+concept Grouping = std::same_as<G, PerRow> || std::same_as<G, PerCol> || std::same_as<G, Whole> ||
+    std::same_as<G, PerFilter>;
 
-} // namespace rein
+}  // namespace rein

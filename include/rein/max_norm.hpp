@@ -22,27 +22,27 @@ namespace rein {
 ///     rein::Report r = max_norm(W);   // rows (3, 4) and (0.1, 0) become (0.6,
 ///     0.8) and (0.1, 0)
 ///                                     // r.changed == 1, r.largest_norm == 5
-template <Grouping G> class MaxNorm {
-public:
+template <Grouping G>
+class MaxNorm {
+ public:
   MaxNorm(double limit, G grouping) : limit_(limit), grouping_(grouping) {
-    detail::require(detail::is_finite(limit) && limit >= 0, "MaxNorm", "limit",
-                    limit, "a finite number >= 0");
+    detail::require(detail::is_finite(limit) && limit >= 0, "MaxNorm", "limit", limit,
+                    "a finite number >= 0");
   }
 
   double limit() const { return limit_; }
-  const G &grouping() const { return grouping_; }
+  const G& grouping() const { return grouping_; }
 
   detail::NormBand band() const { return {.high = limit_}; }
 
   template <class W, class... With>
-  Report operator()(W &&weights, With &&...with) const {
-    return detail::constrain_norms(std::forward<W>(weights), grouping_, band(),
-                                   with...);
+  Report operator()(W&& weights, With&&... with) const {
+    return detail::constrain_norms(std::forward<W>(weights), grouping_, band(), with...);
   }
 
-private:
+ private:
   double limit_;
-  G grouping_;
+  [[no_unique_address]] G grouping_;
 };
 
-} // namespace rein
+}  // namespace rein

@@ -11,10 +11,10 @@ namespace rein {
 /// Every entry >= 0: w <- max(w, 0). The report counts entries. A NaN or an Inf
 /// is left alone.
 struct NonNegative {
-  template <class W> Report operator()(W &&weights) const {
-    return detail::clamp_entries(std::forward<W>(weights), 0,
-                                 (std::numeric_limits<double>::max)());
+  template <class W>
+  Report operator()(W&& weights) const {
+    return detail::clamp_entries(std::forward<W>(weights), 0, (std::numeric_limits<double>::max)());
   }
 };
 
-} // namespace rein
+}  // namespace rein

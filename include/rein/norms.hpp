@@ -21,7 +21,7 @@ namespace rein {
 ///
 ///     rein::norms(W, rein::per_row)   // rows (3, 4) and (0.1, 0): 5, 0.1
 template <class W, Grouping G>
-auto norms(const Eigen::DenseBase<W> &weights, const G &grouping) {
+auto norms(const Eigen::DenseBase<W>& weights, const G& grouping) {
   using Real = typename detail::ScalarTraits<typename W::Scalar>::Real;
   if constexpr (!detail::has_strides<W>) {
     const typename W::PlainObject evaluated = weights.derived();
@@ -30,10 +30,9 @@ auto norms(const Eigen::DenseBase<W> &weights, const G &grouping) {
     const auto view = detail::make_view(weights.derived(), grouping);
     Eigen::Array<Real, Eigen::Dynamic, 1> result(view.vectors);
     detail::for_each_square_sum(view, [&](Eigen::Index v, Real square_sum) {
-      result[v] = static_cast<Real>(
-          detail::NormRule<typename W::Scalar>::safe(square_sum)
-              ? std::sqrt(square_sum)
-              : detail::unscaled(detail::careful_norm(view, v).norm));
+      result[v] = static_cast<Real>(detail::NormRule<typename W::Scalar>::safe(square_sum)
+                                        ? std::sqrt(square_sum)
+                                        : detail::unscaled(detail::careful_norm(view, v).norm));
     });
     return result;
   }
@@ -50,30 +49,26 @@ auto norms(const Eigen::DenseBase<W> &weights, const G &grouping) {
 ///     rein::rescale(W, rein::per_row, Eigen::Array2f(2, 1));   // doubles the
 ///     first of two rows
 template <class W, Grouping G, class F>
-Report rescale(W &&weights, const G &grouping,
-               const Eigen::DenseBase<F> &factors) {
+Report rescale(W&& weights, const G& grouping, const Eigen::DenseBase<F>& factors) {
   detail::explain_weights<W>();
   if constexpr (Weights<W>) {
-    using Real =
-        typename detail::ScalarTraits<typename detail::Dense<W>::Scalar>::Real;
+    using Real = typename detail::ScalarTraits<typename detail::Dense<W>::Scalar>::Real;
     const auto view = detail::make_view(weights, grouping);
     if (factors.size() != view.vectors) {
       detail::invalid_argument("rein::rescale: the number of factors is " +
                                detail::text(factors.size()) +
-                               "; it must be the number of vectors, " +
-                               detail::text(view.vectors));
+                               "; it must be the number of vectors, " + detail::text(view.vectors));
     }
     const Eigen::Array<Real, Eigen::Dynamic, 1> reals =
         factors.derived().reshaped().template cast<Real>();
     for (const Real factor : reals) {
-      detail::require(detail::is_finite(factor), "rescale", "a factor",
-                      static_cast<double>(factor), "a finite number");
+      detail::require(detail::is_finite(factor), "rescale", "a factor", static_cast<double>(factor),
+                      "a finite number");
     }
-    return {.checked = view.vectors,
-            .changed = detail::rescale_vectors(view, reals)};
+    return {.checked = view.vectors, .changed = detail::rescale_vectors(view, reals)};
   } else {
     return {};
   }
 }
 
-} // namespace rein
+}  // namespace rein

@@ -13,52 +13,46 @@
 namespace rein {
 
 /// The vectors a norm constraint looks at; see only().
-template <class Indices> struct Only {
+template <class Indices>
+struct Only {
   Indices indices;
 
-  Eigen::Index size() const {
-    return static_cast<Eigen::Index>(std::size(indices));
-  }
+  Eigen::Index size() const { return static_cast<Eigen::Index>(std::size(indices)); }
 
   Eigen::Index operator[](Eigen::Index k) const {
-    return static_cast<Eigen::Index>(
-        indices[static_cast<decltype(std::size(indices))>(k)]);
+    return static_cast<Eigen::Index>(indices[static_cast<decltype(std::size(indices))>(k)]);
   }
 
-  template <class W> void check(Eigen::Index vectors) const {
+  template <class W>
+  void check(Eigen::Index vectors) const {
     for (Eigen::Index k = 0; k < size(); ++k) {
       const Eigen::Index v = (*this)[k];
       if (v < 0 || v >= vectors) {
-        detail::invalid_argument(
-            "rein::only: an index is " + detail::text(v) +
-            "; it must be >= 0 and below the number of vectors, " +
-            detail::text(vectors));
+        detail::invalid_argument("rein::only: an index is " + detail::text(v) +
+                                 "; it must be >= 0 and below the number of vectors, " +
+                                 detail::text(vectors));
       }
     }
     refuse_duplicates(vectors);
   }
 
-private:
+ private:
   // Without allocating: a bit for each vector, a window of vectors at a time.
   void refuse_duplicates(Eigen::Index vectors) const {
     bool ascending = true;
-    for (Eigen::Index k = 1; k < size() && ascending; ++k)
-      ascending = (*this)[k - 1] < (*this)[k];
-    if (ascending)
-      return;
+    for (Eigen::Index k = 1; k < size() && ascending; ++k) ascending = (*this)[k - 1] < (*this)[k];
+    if (ascending) return;
 
     constexpr Eigen::Index window = 1 << 17;
     for (Eigen::Index begin = 0; begin < vectors; begin += window) {
       std::uint64_t seen[window / 64] = {};
       for (Eigen::Index k = 0; k < size(); ++k) {
         const Eigen::Index place = (*this)[k] - begin;
-        if (place < 0 || place >= window)
-          continue;
+        if (place < 0 || place >= window) continue;
         const std::uint64_t bit = std::uint64_t{1} << (place % 64);
         if (seen[place / 64] & bit) {
-          detail::invalid_argument(
-              "rein::only: the index " + detail::text(place + begin) +
-              " is listed twice; each must be listed once");
+          detail::invalid_argument("rein::only: the index " + detail::text(place + begin) +
+                                   " is listed twice; each must be listed once");
         }
         seen[place / 64] |= bit;
       }
@@ -73,13 +67,13 @@ private:
 /// std::invalid_argument before anything is written.
 ///
 ///     max_norm(embedding, rein::only(batch_rows));
-template <class Indices> auto only(Indices &&indices) {
+template <class Indices>
+auto only(Indices&& indices) {
   return Only<Indices>{std::forward<Indices>(indices)};
 }
 
 inline auto only(std::initializer_list<Eigen::Index> indices) {
-  return Only<std::span<const Eigen::Index>>{
-      std::span(indices.begin(), indices.size())};
+  return Only<std::span<const Eigen::Index>>{std::span(indices.begin(), indices.size())};
 }
 
-} // namespace rein
+}  // namespace rein

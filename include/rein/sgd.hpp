@@ -12,13 +12,12 @@ namespace rein {
 
 /// The hyperparameters of Sgd, with PyTorch's names and meanings.
 struct SgdOptions {
-  double learning_rate = 0.01; ///< finite, >= 0
-  double momentum = 0;         ///< finite, >= 0
-  double dampening = 0;        ///< finite
-  double weight_decay =
-      0; ///< finite, >= 0: an L2 penalty, the gradient gains weight_decay * w
-  bool nesterov = false; ///< needs momentum > 0 and dampening == 0
-  bool maximize = false; ///< climbs along the gradient instead
+  double learning_rate = 0.01;  ///< finite, >= 0
+  double momentum = 0;          ///< finite, >= 0
+  double dampening = 0;         ///< finite
+  double weight_decay = 0;  ///< finite, >= 0: an L2 penalty, the gradient gains weight_decay * w
+  bool nesterov = false;    ///< needs momentum > 0 and dampening == 0
+  bool maximize = false;    ///< climbs along the gradient instead
 };
 
 /// Stochastic gradient descent for one parameter, with a constraint applied
@@ -37,48 +36,47 @@ struct SgdOptions {
 ///     rein::Sgd sgd{W, {.learning_rate = 0.1, .momentum = 0.9},
 ///     rein::MaxNorm{3.0, rein::per_row}}; rein::Report r = sgd.step(W,
 ///     gradient);
-template <class Parameter, class C = Unconstrained> class Sgd {
+template <class Parameter, class C = Unconstrained>
+class Sgd {
   using Real = typename detail::ScalarTraits<typename Parameter::Scalar>::Real;
 
-public:
+ public:
   template <class W>
-  explicit Sgd(const Eigen::DenseBase<W> &weights,
-               const SgdOptions &options = {}, C constraint = {})
-      : rows_(weights.rows()), cols_(weights.cols()), options_(options),
+  explicit Sgd(const Eigen::DenseBase<W>& weights, const SgdOptions& options = {},
+               C constraint = {})
+      : rows_(weights.rows()),
+        cols_(weights.cols()),
+        options_(options),
         constraint_(std::move(constraint)) {
     check_options();
-    if (has_momentum())
-      momentum_.setZero(rows_, cols_);
+    if (has_momentum()) momentum_.setZero(rows_, cols_);
   }
 
   /// Updates the weights in place and applies the constraint. `gradient` is any
   /// dense expression of the parameter's shape and scalar. Returns the
   /// constraint's report.
   template <class W, class G>
-  Report step(W &&weights, const Eigen::DenseBase<G> &gradient) {
+  Report step(W&& weights, const Eigen::DenseBase<G>& gradient) {
     detail::explain_step<Parameter, W, G, C>();
     if constexpr (detail::CanStep<Parameter, W, G, C>) {
       check_options();
       detail::require_shape("Sgd", "the weights", weights, rows_, cols_);
       detail::require_shape("Sgd", "the gradient", gradient, rows_, cols_);
-      const bool first = steps_ == 0 || momentum_.size() == 0;
-      if (has_momentum() && momentum_.size() == 0)
-        momentum_.setZero(rows_, cols_);
-      if (has_momentum())
-        detail::require_shape("Sgd", "momentum()", momentum_, rows_, cols_);
-
-      detail::check_constraint(weights, constraint_);
-      ++steps_;
-      const detail::GradientValue<G> value(gradient.derived());
-      if (has_momentum()) {
-        const auto update = [&](auto w, const auto &g, auto buffer) {
-          this->update(w, g, buffer, first);
-        };
-        const detail::StepWalk walk(weights, value, update, momentum_);
-        return detail::step_and_constrain(weights, walk, constraint_);
+      // The buffer begins with the first step that uses momentum.
+      if constexpr (Parameter::SizeAtCompileTime == Eigen::Dynamic) {
+        if (!has_momentum() && steps_ == 0) momentum_ = Parameter();
       }
-      const auto update = [&](auto w, const auto &g) { this->update(w, g); };
-      const detail::StepWalk walk(weights, value, update);
+      const bool first = has_momentum() && (steps_ == 0 || momentum_.size() == 0);
+      if (has_momentum() && momentum_.size() == 0) momentum_.setZero(rows_, cols_);
+      if (has_momentum()) detail::require_shape("Sgd", "momentum()", momentum_, rows_, cols_);
+      detail::check_constraint(weights, constraint_);
+
+      ++steps_;
+      const detail::GradientValue<G> value = gradient.derived();
+      const auto update = [&](auto w, const auto& g, auto buffer) {
+        this->update(w, g, buffer, first);
+      };
+      const detail::StepWalk walk(weights, value, update, momentum_);
       return detail::step_and_constrain(weights, walk, constraint_);
     } else {
       return {};
@@ -86,61 +84,56 @@ public:
   }
 
   /// Writable between steps: a learning rate schedule.
-  SgdOptions &options() { return options_; }
-  const SgdOptions &options() const { return options_; }
+  SgdOptions& options() { return options_; }
+  const SgdOptions& options() const { return options_; }
 
   /// Assignable between steps: a schedule of the limit.
-  C &constraint() { return constraint_; }
-  const C &constraint() const { return constraint_; }
+  C& constraint() { return constraint_; }
+  const C& constraint() const { return constraint_; }
 
   /// The momentum buffer (empty until momentum is used) and the number of steps
   /// done. Assign both to resume a run; it continues bit for bit.
-  Parameter &momentum() { return momentum_; }
-  const Parameter &momentum() const { return momentum_; }
-  Eigen::Index &steps() { return steps_; }
+  Parameter& momentum() { return momentum_; }
+  const Parameter& momentum() const { return momentum_; }
+  Eigen::Index& steps() { return steps_; }
   Eigen::Index steps() const { return steps_; }
 
-private:
+ private:
   bool has_momentum() const { return options_.momentum != 0; }
 
   void check_options() const {
     using detail::require, detail::is_finite;
-    const SgdOptions &o = options_;
-    require(is_finite(o.learning_rate) && o.learning_rate >= 0, "Sgd",
-            "learning_rate", o.learning_rate, "a finite number >= 0");
-    require(is_finite(o.momentum) && o.momentum >= 0, "Sgd", "momentum",
-            o.momentum, "a finite number >= 0");
-    require(is_finite(o.dampening), "Sgd", "dampening", o.dampening,
-            "a finite number");
-    require(is_finite(o.weight_decay) && o.weight_decay >= 0, "Sgd",
-            "weight_decay", o.weight_decay, "a finite number >= 0");
-    require(!o.nesterov || o.momentum > 0, "Sgd", "momentum", o.momentum,
-            "> 0 with nesterov");
-    require(!o.nesterov || o.dampening == 0, "Sgd", "dampening", o.dampening,
-            "0 with nesterov");
+    const SgdOptions& o = options_;
+    require(is_finite(o.learning_rate) && o.learning_rate >= 0, "Sgd", "learning_rate",
+            o.learning_rate, "a finite number >= 0");
+    require(is_finite(o.momentum) && o.momentum >= 0, "Sgd", "momentum", o.momentum,
+            "a finite number >= 0");
+    require(is_finite(o.dampening), "Sgd", "dampening", o.dampening, "a finite number");
+    require(is_finite(o.weight_decay) && o.weight_decay >= 0, "Sgd", "weight_decay", o.weight_decay,
+            "a finite number >= 0");
+    require(!o.nesterov || o.momentum > 0, "Sgd", "momentum", o.momentum, "> 0 with nesterov");
+    require(!o.nesterov || o.dampening == 0, "Sgd", "dampening", o.dampening, "0 with nesterov");
   }
 
-  template <class Chunk, class... Buffer>
-  void update(Chunk &w, const detail::ConstChunk<Real> &gradient,
-              Buffer &&...buffer) const {
-    detail::with_decay(gradient, w, options_.maximize,
-                       static_cast<Real>(options_.weight_decay),
-                       [&](const auto &g) { descend(w, g, buffer...); });
+  using Chunk = detail::Chunk<Real>;
+
+  void update(Chunk& w, const detail::ConstChunk<Real>& gradient, Chunk& buffer, bool first) const {
+    detail::with_decay(gradient, w, options_.maximize, static_cast<Real>(options_.weight_decay),
+                       [&](const auto& g) { descend(w, g, buffer, first); });
   }
 
-  template <class W, class G> void descend(W &w, const G &g) const {
-    w -= static_cast<Real>(options_.learning_rate) * g;
-  }
-
-  template <class W, class G, class Buffer>
-  void descend(W &w, const G &g, Buffer &buffer, bool first) const {
-    const Real momentum = static_cast<Real>(options_.momentum);
+  template <class G>
+  void descend(Chunk& w, const G& g, Chunk& buffer, bool first) const {
     const Real rate = static_cast<Real>(options_.learning_rate);
+    const Real momentum = static_cast<Real>(options_.momentum);
+    if (!has_momentum()) {
+      w -= rate * g;
+      return;
+    }
     if (first) {
       buffer = g;
     } else {
-      buffer =
-          momentum * buffer + static_cast<Real>(1 - options_.dampening) * g;
+      buffer = momentum * buffer + static_cast<Real>(1 - options_.dampening) * g;
     }
     if (options_.nesterov) {
       w -= rate * (g + momentum * buffer);
@@ -157,11 +150,10 @@ private:
 };
 
 template <class W>
-explicit Sgd(const Eigen::DenseBase<W> &) -> Sgd<typename W::PlainObject>;
+explicit Sgd(const Eigen::DenseBase<W>&) -> Sgd<typename W::PlainObject>;
 template <class W>
-Sgd(const Eigen::DenseBase<W> &, SgdOptions) -> Sgd<typename W::PlainObject>;
+Sgd(const Eigen::DenseBase<W>&, SgdOptions) -> Sgd<typename W::PlainObject>;
 template <class W, class C>
-Sgd(const Eigen::DenseBase<W> &, SgdOptions, C)
-    -> Sgd<typename W::PlainObject, C>;
+Sgd(const Eigen::DenseBase<W>&, SgdOptions, C) -> Sgd<typename W::PlainObject, C>;
 
-} // namespace rein
+}  // namespace rein

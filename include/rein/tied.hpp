@@ -9,25 +9,26 @@
 namespace rein {
 
 /// A bias that goes along with the weights; see tied().
-template <class Bias> struct Tied {
-  Bias bias; // a reference, or a view held by value
+template <class Bias>
+struct Tied {
+  Bias bias;  // a reference, or a view held by value
 
-  template <class W> void check(Eigen::Index vectors) const {
+  template <class W>
+  void check(Eigen::Index vectors) const {
     using B = detail::Dense<Bias>;
-    static_assert(
-        std::is_same_v<typename B::Scalar, typename detail::Dense<W>::Scalar>,
-        "rein: a tied bias must have the weights' scalar");
+    static_assert(std::is_same_v<typename B::Scalar, typename detail::Dense<W>::Scalar>,
+                  "rein: a tied bias must have the weights' scalar");
     if (bias.size() != vectors) {
-      detail::invalid_argument(
-          "rein::tied: the bias' size is " + detail::text(bias.size()) +
-          "; it must be the number of vectors, " + detail::text(vectors));
+      detail::invalid_argument("rein::tied: the bias' size is " + detail::text(bias.size()) +
+                               "; it must be the number of vectors, " + detail::text(vectors));
     }
   }
 
-  template <class Factor> void rescale(Eigen::Index v, const Factor &by) {
+  template <class Factor>
+  void rescale(Eigen::Index v, const Factor& by) {
     const detail::ScaledNumber factor = detail::scaled(by);
     using Scalar = typename detail::Dense<Bias>::Scalar;
-    Scalar &entry = bias.coeffRef(v);
+    Scalar& entry = bias.coeffRef(v);
     if constexpr (detail::ScalarTraits<Scalar>::components == 2) {
       entry = Scalar(detail::careful_product(entry.real(), factor),
                      detail::careful_product(entry.imag(), factor));
@@ -47,12 +48,12 @@ template <class Bias> struct Tied {
 ///
 ///     max_norm(W, rein::tied(b));   // w = 100, b = -3000, limit 1: w = 1, b =
 ///     -30
-template <class Bias> auto tied(Bias &&bias) {
-  static_assert(Weights<Bias>,
-                "rein: a tied bias must be a writable dense Eigen vector");
+template <class Bias>
+auto tied(Bias&& bias) {
+  static_assert(Weights<Bias>, "rein: a tied bias must be a writable dense Eigen vector");
   static_assert(detail::Dense<Bias>::IsVectorAtCompileTime,
                 "rein: a tied bias must be a vector, not a matrix");
   return Tied<Bias>{bias};
 }
 
-} // namespace rein
+}  // namespace rein

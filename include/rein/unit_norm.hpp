@@ -13,22 +13,22 @@ namespace rein {
 ///
 ///     rein::UnitNorm unit_norm{rein::per_row};
 ///     unit_norm(W);   // a row (3, 4) becomes (0.6, 0.8)
-template <Grouping G> class UnitNorm {
-public:
+template <Grouping G>
+class UnitNorm {
+ public:
   explicit UnitNorm(G grouping) : grouping_(grouping) {}
 
-  const G &grouping() const { return grouping_; }
+  const G& grouping() const { return grouping_; }
 
   detail::NormBand band() const { return {.low = 1, .high = 1}; }
 
   template <class W, class... With>
-  Report operator()(W &&weights, With &&...with) const {
-    return detail::constrain_norms(std::forward<W>(weights), grouping_, band(),
-                                   with...);
+  Report operator()(W&& weights, With&&... with) const {
+    return detail::constrain_norms(std::forward<W>(weights), grouping_, band(), with...);
   }
 
-private:
-  G grouping_;
+ private:
+  [[no_unique_address]] G grouping_;
 };
 
-} // namespace rein
+}  // namespace rein

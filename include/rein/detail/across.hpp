@@ -22,24 +22,26 @@ inline constexpr Index block_lanes = 8192 / static_cast<Index>(sizeof(Real));
 // memory, taken together: a lane is one place in the block's part of a row of
 // memory, and a vector is `inner` adjacent lanes. `refresh(x, n)` is called
 // before the n adjacent entries at x are read for the first time.
-template <class Entry, class Refresh> class LaneBlock {
+template <class Entry, class Refresh>
+class LaneBlock {
   using Scalar = std::remove_const_t<Entry>;
   using Traits = ScalarTraits<Scalar>;
   using Real = typename Traits::Real;
 
-public:
+ public:
   // Lanes that one vector takes up.
-  static Index lanes_per_vector(const StridedView<Entry> &view) {
+  static Index lanes_per_vector(const StridedView<Entry>& view) {
     return view.inner * Traits::components;
   }
 
-  LaneBlock(const StridedView<Entry> &view, Index first, Index vectors,
-            const Refresh &refresh)
-      : view_(view), refresh_(refresh), first_(first),
-        width_(lanes_per_vector(view)), lanes_(vectors * width_),
+  LaneBlock(const StridedView<Entry>& view, Index first, Index vectors, const Refresh& refresh)
+      : view_(view),
+        refresh_(refresh),
+        first_(first),
+        width_(lanes_per_vector(view)),
+        lanes_(vectors * width_),
         adjacent_(view.inner == 1 ? view.vector_stride == 1
-                                  : view.inner_stride == 1 &&
-                                        view.vector_stride == view.inner) {}
+                                  : view.inner_stride == 1 && view.vector_stride == view.inner) {}
 
   // Walks the block's memory once. Not for vectors of length 0.
   void sum_squares() {
@@ -50,16 +52,12 @@ public:
     constexpr Index stretch = 16 * group;
     Index o = 0;
     for (; o + group <= view_.outer; o += group) {
-      if (o % stretch == 0 && o != 0)
-        fold_lanes(sums_, losts_, lanes_);
+      if (o % stretch == 0 && o != 0) fold_lanes(sums_, losts_, lanes_);
       add<group>(o);
     }
-    if (o + 4 <= view_.outer)
-      add<4>(o), o += 4;
-    if (o + 2 <= view_.outer)
-      add<2>(o), o += 2;
-    if (o < view_.outer)
-      add<1>(o);
+    if (o + 4 <= view_.outer) add<4>(o), o += 4;
+    if (o + 2 <= view_.outer) add<2>(o), o += 2;
+    if (o < view_.outer) add<1>(o);
   }
 
   // The sum of squares of the block's vector k, after sum_squares().
@@ -76,17 +74,14 @@ public:
   // Notes a factor for vector k; k must not be smaller than the last one noted.
   void note_factor(Index k, Real factor) {
     const Index begin = k * width_;
-    if (runs_ == 0 || run_end_[runs_ - 1] != begin)
-      run_begin_[runs_++] = static_cast<Lane>(begin);
-    for (Index lane = begin; lane < begin + width_; ++lane)
-      sums_[lane] = factor;
+    if (runs_ == 0 || run_end_[runs_ - 1] != begin) run_begin_[runs_++] = static_cast<Lane>(begin);
+    for (Index lane = begin; lane < begin + width_; ++lane) sums_[lane] = factor;
     run_end_[runs_ - 1] = static_cast<Lane>(begin + width_);
   }
 
   // Multiplies the noted vectors by their factors and writes nothing else.
   void scale() const {
-    if (runs_ == 0)
-      return;
+    if (runs_ == 0) return;
     for (Index o = 0; o < view_.outer; ++o) {
       for (Index run = 0; run < runs_; ++run) {
         const Index begin = run_begin_[run];
@@ -94,8 +89,7 @@ public:
         if (is_native<Scalar> && adjacent_) {
           scale_lanes(as_reals(view_.at(o, first_)) + begin, sums_ + begin, n);
         } else {
-          for (Index lane = begin; lane < begin + n;
-               lane += Traits::components) {
+          for (Index lane = begin; lane < begin + n; lane += Traits::components) {
             scale_entry(entry(o, lane), sums_[lane]);
           }
         }
@@ -103,22 +97,22 @@ public:
     }
   }
 
-private:
+ private:
   using Lane = std::uint16_t;
 
-  Entry &entry(Index o, Index lane) const {
+  Entry& entry(Index o, Index lane) const {
     const Index place = lane / Traits::components;
     return view_.entry(o, first_ + place / view_.inner, place % view_.inner);
   }
 
-  template <int Count> void add(Index o) {
+  template <int Count>
+  void add(Index o) {
     if (is_native<Scalar> && adjacent_) {
       for (int c = 0; c < Count; ++c) {
         refresh_(view_.at(o + c, first_), lanes_ / Traits::components);
       }
-      add_squares<Count>(as_reals(view_.at(o, first_)),
-                         view_.outer_stride * Traits::components, 0, lanes_,
-                         o == 0);
+      add_squares<Count>(as_reals(view_.at(o, first_)), view_.outer_stride * Traits::components, 0,
+                         lanes_, o == 0);
       return;
     }
     constexpr Index step = 256;
@@ -135,8 +129,7 @@ private:
   }
 
   template <int Count>
-  void add_squares(const Real *x, Index stride, Index begin, Index n,
-                   bool fresh) {
+  void add_squares(const Real* x, Index stride, Index begin, Index n, bool fresh) {
     if (fresh) {
       add_columns<Count, true>(x, stride, n, sums_ + begin, losts_ + begin);
     } else {
@@ -144,14 +137,14 @@ private:
     }
   }
 
-  const StridedView<Entry> &view_;
-  const Refresh &refresh_;
+  const StridedView<Entry>& view_;
+  const Refresh& refresh_;
   Index first_, width_, lanes_;
   bool adjacent_;
   Index runs_ = 0;
-  Real sums_[block_lanes<Real>]; // of squares; then the factors
+  Real sums_[block_lanes<Real>];  // of squares; then the factors
   Real losts_[block_lanes<Real>];
   Lane run_begin_[block_lanes<Real> / 2], run_end_[block_lanes<Real> / 2];
 };
 
-} // namespace rein::detail
+}  // namespace rein::detail

@@ -17,19 +17,19 @@ inline constexpr Index long_run = 64;
 
 // Takes vectors that lie along the memory one after another. `refresh(x, n)` is
 // called before the n adjacent entries at x are read for the first time.
-template <class Entry, class Refresh> class AlongVectors {
+template <class Entry, class Refresh>
+class AlongVectors {
   using Scalar = std::remove_const_t<Entry>;
   using Traits = ScalarTraits<Scalar>;
   using Real = typename Traits::Real;
 
-public:
+ public:
   // Short vectors are taken packet_size at a time, so that their packets are
   // added up together.
   static constexpr Index group = packet_size<Real>;
 
-  AlongVectors(const StridedView<Entry> &view, const Refresh &refresh)
-      : view_(view), refresh_(refresh),
-        native_(is_native<Scalar> && view.inner_stride == 1) {}
+  AlongVectors(const StridedView<Entry>& view, const Refresh& refresh)
+      : view_(view), refresh_(refresh), native_(is_native<Scalar> && view.inner_stride == 1) {}
 
   bool are_short() const {
     return native_ && view_.outer == 1 &&
@@ -40,13 +40,11 @@ public:
   bool native() const { return native_; }
 
   // The sums of squares of the short vectors [first, first + count).
-  EIGEN_STRONG_INLINE void square_sums(Index first, Index count,
-                                       Real *sums) const {
+  EIGEN_STRONG_INLINE void square_sums(Index first, Index count, Real* sums) const {
     Packet<Real> packets[group];
     for (Index k = 0; k < group; ++k) {
       const Index v = first + (std::min)(k, count - 1);
-      packets[k] = short_square_sum(as_reals(view_.at(0, v)),
-                                    view_.inner * Traits::components);
+      packets[k] = short_square_sum(as_reals(view_.at(0, v)), view_.inner * Traits::components);
     }
     Eigen::internal::pstoreu(sums, sums_over_lanes<Real>(packets));
   }
@@ -56,15 +54,13 @@ public:
     if (view_.vector_stride == view_.inner) {
       refresh_(view_.at(0, first), count * view_.inner);
     } else {
-      for (Index k = 0; k < count; ++k)
-        refresh_(view_.at(0, first + k), view_.inner);
+      for (Index k = 0; k < count; ++k) refresh_(view_.at(0, first + k), view_.inner);
     }
   }
 
   // The sum of squares of vector v.
   Real square_sum(Index v) const {
-    if (in_parts())
-      return square_sum_of_parts();
+    if (in_parts()) return square_sum_of_parts();
     return square_sum(v, [](Index, Index, Index) {}).total();
   }
 
@@ -88,25 +84,23 @@ public:
 
   void scale_here(Index v, Real factor) const {
     for (Index o = 0; o < view_.outer; ++o) {
-      Entry *run = view_.at(o, v);
+      Entry* run = view_.at(o, v);
       if (view_.inner_stride == 1) {
         scale_run(run, view_.inner, factor);
       } else {
-        for (Index i = 0; i < view_.inner; ++i)
-          scale_entry(run[i * view_.inner_stride], factor);
+        for (Index i = 0; i < view_.inner; ++i) scale_entry(run[i * view_.inner_stride], factor);
       }
     }
   }
 
-private:
+ private:
   // A single vector that is long enough to be shared among threads is always
   // summed in the same parts, so that the number of threads does not show in
   // the result.
   static constexpr Index parts = 64;
 
   bool in_parts() const {
-    return view_.vectors == 1 &&
-           view_.length() * Traits::components >= 2048 * parts;
+    return view_.vectors == 1 && view_.length() * Traits::components >= 2048 * parts;
   }
 
   StridedView<Entry> part(Index p) const {
@@ -116,14 +110,11 @@ private:
     const Index begin = (std::min)(p * step, size);
     const Index count = (std::min)(step, size - begin);
     (view.outer > 1 ? view.outer : view.inner) = count;
-    view.data +=
-        begin * (view_.outer > 1 ? view_.outer_stride : view_.inner_stride);
+    view.data += begin * (view_.outer > 1 ? view_.outer_stride : view_.inner_stride);
     return view;
   }
 
-  Index bytes() const {
-    return view_.length() * static_cast<Index>(sizeof(Scalar));
-  }
+  Index bytes() const { return view_.length() * static_cast<Index>(sizeof(Scalar)); }
 
   Real square_sum_of_parts() const {
     SquareSum<Real> sums[parts];
@@ -131,9 +122,7 @@ private:
       const Refresh refresh = refresh_;
       for (Index p = begin; p < end; ++p) {
         const StridedView<Entry> view = part(p);
-        sums[p] =
-            AlongVectors(view, refresh).square_sum(0, [](Index, Index, Index) {
-            });
+        sums[p] = AlongVectors(view, refresh).square_sum(0, [](Index, Index, Index) {});
       }
     });
     return SquareSum<Real>::total(sums, parts);
@@ -149,20 +138,16 @@ private:
   }
 
   template <class Beside>
-  SquareSum<Real> square_sum(Index v, const Beside &beside) const {
+  SquareSum<Real> square_sum(Index v, const Beside& beside) const {
     SquareSum<Real> sum;
     for (Index o = 0; o < view_.outer; ++o) {
-      Entry *run = view_.at(o, v);
+      Entry* run = view_.at(o, v);
       if (native_) {
         constexpr Index components = Traits::components;
         sum.add(
             as_reals(run), view_.inner * components,
-            [&](Index i, Index n) {
-              refresh_(run + i / components, n / components);
-            },
-            [&](Index i, Index n) {
-              beside(o, i / components, n / components);
-            });
+            [&](Index i, Index n) { refresh_(run + i / components, n / components); },
+            [&](Index i, Index n) { beside(o, i / components, n / components); });
       } else {
         add_converted(run, sum);
       }
@@ -171,7 +156,7 @@ private:
   }
 
   // Entries that are not adjacent, or not Reals, go by way of a buffer.
-  void add_converted(const Scalar *run, SquareSum<Real> &sum) const {
+  void add_converted(const Scalar* run, SquareSum<Real>& sum) const {
     constexpr Index size = 256 * packet_size<Real>;
     constexpr Index step = size / Traits::components;
     Real reals[size];
@@ -183,9 +168,9 @@ private:
     }
   }
 
-  const StridedView<Entry> &view_;
-  const Refresh &refresh_;
+  const StridedView<Entry>& view_;
+  const Refresh& refresh_;
   bool native_;
 };
 
-} // namespace rein::detail
+}  // namespace rein::detail

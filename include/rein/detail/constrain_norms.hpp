@@ -13,19 +13,23 @@
 
 namespace rein::detail {
 
-template <class T> inline constexpr bool is_tied = false;
-template <class Bias> inline constexpr bool is_tied<Tied<Bias>> = true;
+template <class T>
+inline constexpr bool is_tied = false;
+template <class Bias>
+inline constexpr bool is_tied<Tied<Bias>> = true;
 
-template <class T> inline constexpr bool is_only = false;
-template <class Indices> inline constexpr bool is_only<Only<Indices>> = true;
+template <class T>
+inline constexpr bool is_only = false;
+template <class Indices>
+inline constexpr bool is_only<Only<Indices>> = true;
 
 // Applies the pass to the vectors that an only() among the arguments lists, or
 // to all of them.
 template <class Pass, class... With>
-Report run(Pass &pass, const With &...with) {
+Report run(Pass& pass, const With&... with) {
   if constexpr ((is_only<With> || ...)) {
     Report report;
-    [[maybe_unused]] const auto run_listed = [&](const auto &argument) {
+    [[maybe_unused]] const auto run_listed = [&](const auto& argument) {
       if constexpr (is_only<std::remove_cvref_t<decltype(argument)>>) {
         for (Index k = 0; k < argument.size(); ++k) {
           report += pass.some(argument[k], argument[k] + 1);
@@ -43,22 +47,19 @@ Report run(Pass &pass, const With &...with) {
 // into the band. Each of `with` is a tied() or an only(), all of them checked
 // before anything is written.
 template <class W, class G, class... With>
-Report constrain_norms(W &&weights, const G &grouping, const NormBand &band,
-                       With &...with) {
+Report constrain_norms(W&& weights, const G& grouping, const NormBand& band, With&... with) {
   explain_weights<W>();
   static_assert(((is_tied<With> || is_only<With>)&&...),
                 "rein: after the weights, a norm constraint takes tied(bias) "
                 "and only(indices)");
-  static_assert((0 + ... + is_tied<With>) <= 1 &&
-                    (0 + ... + is_only<With>) <= 1,
+  static_assert((0 + ... + is_tied<With>) <= 1 && (0 + ... + is_only<With>) <= 1,
                 "rein: a norm constraint takes one tied(bias) and one "
                 "only(indices) at most");
   if constexpr (Weights<W>) {
     auto view = make_view(weights, grouping);
     (with.template check<W>(view.vectors), ...);
-    auto changed = [&]([[maybe_unused]] Index v,
-                       [[maybe_unused]] const auto &factor) {
-      [[maybe_unused]] const auto tell = [&](auto &argument) {
+    auto changed = [&]([[maybe_unused]] Index v, [[maybe_unused]] const auto& factor) {
+      [[maybe_unused]] const auto tell = [&](auto& argument) {
         if constexpr (is_tied<std::remove_cvref_t<decltype(argument)>>) {
           argument.rescale(v, factor);
         }
@@ -72,4 +73,4 @@ Report constrain_norms(W &&weights, const G &grouping, const NormBand &band,
   }
 }
 
-} // namespace rein::detail
+}  // namespace rein::detail

@@ -12,7 +12,7 @@ namespace rein::detail {
 
 // Throws std::invalid_argument; without exceptions, prints the message and
 // aborts.
-[[noreturn]] inline void invalid_argument(const std::string &message) {
+[[noreturn]] inline void invalid_argument(const std::string& message) {
 #if defined(__cpp_exceptions) || defined(_CPPUNWIND)
   throw std::invalid_argument(message);
 #else
@@ -38,12 +38,11 @@ inline std::string shape(Eigen::Index rows, Eigen::Index cols) {
 // Refuses `value` unless `ok`: "rein::MaxNorm: limit is -1; it must be a finite
 // number >= 0".
 template <class Value>
-void require(bool ok, const char *owner, const char *argument, Value value,
-             const char *rule) {
+void require(bool ok, const char* owner, const char* argument, Value value, const char* rule) {
   if (!ok) {
-    invalid_argument(std::string("rein::") + owner + ": " + argument + " is " +
-                     text(value) + "; it must be " + rule);
+    invalid_argument(std::string("rein::") + owner + ": " + argument + " is " + text(value) +
+                     "; it must be " + rule);
   }
 }
 
-} // namespace rein::detail
+}  // namespace rein::detail

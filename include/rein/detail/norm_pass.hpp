@@ -22,25 +22,27 @@
 
 namespace rein::detail {
 
-template <class View> inline constexpr bool is_strided = false;
+template <class View>
+inline constexpr bool is_strided = false;
 template <class Entry>
 inline constexpr bool is_strided<StridedView<Entry>> = true;
 
 // Whether vectors are taken one after another, or together in blocks.
-template <class Entry> bool lies_along(const StridedView<Entry> &view) {
+template <class Entry>
+bool lies_along(const StridedView<Entry>& view) {
   return view.inner >= long_run || (view.outer == 1 && view.inner > 1);
 }
 
 // Nothing to be done before entries are read.
 struct NoRefresh {
-  template <class Entry> void operator()(Entry *, Index) const {}
+  template <class Entry>
+  void operator()(Entry*, Index) const {}
 };
 inline constexpr NoRefresh no_refresh{};
 
 // Calls visit(first, vectors) for blocks that make up the vectors [begin, end).
 template <class Entry, class Visit>
-void for_each_block(const StridedView<Entry> &view, Index begin, Index end,
-                    const Visit &visit) {
+void for_each_block(const StridedView<Entry>& view, Index begin, Index end, const Visit& visit) {
   using Traits = ScalarTraits<std::remove_const_t<Entry>>;
   constexpr Index lanes = block_lanes<typename Traits::Real>;
   const Index width = view.inner * Traits::components;
@@ -52,11 +54,10 @@ void for_each_block(const StridedView<Entry> &view, Index begin, Index end,
 
 // Calls visit(v, square_sum) for every vector.
 template <class Entry, class Visit>
-void for_each_square_sum(const StridedView<Entry> &view, const Visit &visit) {
+void for_each_square_sum(const StridedView<Entry>& view, const Visit& visit) {
   using Real = typename ScalarTraits<std::remove_const_t<Entry>>::Real;
   if (view.length() == 0) {
-    for (Index v = 0; v < view.vectors; ++v)
-      visit(v, Real(0));
+    for (Index v = 0; v < view.vectors; ++v) visit(v, Real(0));
   } else if (lies_along(view)) {
     const AlongVectors vectors(view, no_refresh);
     if (vectors.are_short()) {
@@ -65,19 +66,16 @@ void for_each_square_sum(const StridedView<Entry> &view, const Visit &visit) {
       for (Index first = 0; first < view.vectors; first += group) {
         const Index count = (std::min)(group, view.vectors - first);
         vectors.square_sums(first, count, sums);
-        for (Index k = 0; k < count; ++k)
-          visit(first + k, sums[k]);
+        for (Index k = 0; k < count; ++k) visit(first + k, sums[k]);
       }
     } else {
-      for (Index v = 0; v < view.vectors; ++v)
-        visit(v, vectors.square_sum(v));
+      for (Index v = 0; v < view.vectors; ++v) visit(v, vectors.square_sum(v));
     }
   } else {
     for_each_block(view, 0, view.vectors, [&](Index first, Index vectors) {
       LaneBlock block(view, first, vectors, no_refresh);
       block.sum_squares();
-      for (Index k = 0; k < vectors; ++k)
-        visit(first + k, block.square_sum(k));
+      for (Index k = 0; k < vectors; ++k) visit(first + k, block.square_sum(k));
     });
   }
 }
@@ -85,33 +83,28 @@ void for_each_square_sum(const StridedView<Entry> &view, const Visit &visit) {
 // Multiplies every vector by its factor; one whose factor is 1 is not written
 // to. Returns how many have another factor.
 template <class View, class Factors>
-Index rescale_vectors(const View &view, const Factors &factors) {
+Index rescale_vectors(const View& view, const Factors& factors) {
   Index changed = 0;
   const auto needed = [&](Index v) { return factors[v] != 1 && ++changed; };
   if constexpr (!is_strided<View>) {
     for (Index v = 0; v < view.vectors; ++v) {
-      if (!needed(v))
-        continue;
+      if (!needed(v)) continue;
       for (Index o = 0; o < view.outer; ++o) {
-        for (Index i = 0; i < view.inner; ++i)
-          scale_entry(view.entry(o, v, i), factors[v]);
+        for (Index i = 0; i < view.inner; ++i) scale_entry(view.entry(o, v, i), factors[v]);
       }
     }
   } else if (view.length() == 0) {
-    for (Index v = 0; v < view.vectors; ++v)
-      needed(v);
+    for (Index v = 0; v < view.vectors; ++v) needed(v);
   } else if (lies_along(view)) {
     const AlongVectors along(view, no_refresh);
     for (Index v = 0; v < view.vectors; ++v) {
-      if (needed(v))
-        along.scale(v, factors[v]);
+      if (needed(v)) along.scale(v, factors[v]);
     }
   } else {
     for_each_block(view, 0, view.vectors, [&](Index first, Index vectors) {
       LaneBlock block(view, first, vectors, no_refresh);
       for (Index k = 0; k < vectors; ++k) {
-        if (needed(first + k))
-          block.note_factor(k, factors[first + k]);
+        if (needed(first + k)) block.note_factor(k, factors[first + k]);
       }
       block.scale();
     });
@@ -123,23 +116,19 @@ Index rescale_vectors(const View &view, const Factors &factors) {
 // rescaled vector; the factor is a Real or a ScaledNumber. `refresh(x, n)` is
 // called before the n adjacent entries at x are read for the first time: a
 // fused optimizer step updates them then.
-template <class View, class Changed, class Refresh = NoRefresh> class NormPass {
+template <class View, class Changed, class Refresh = NoRefresh>
+class NormPass {
   using Scalar = typename View::Scalar;
   using Real = typename ScalarTraits<Scalar>::Real;
 
-public:
-  NormPass(const View &view, const NormBand &band, Changed &changed,
-           const Refresh &refresh = {})
-      : view_(view), rule_(band, view.length()), changed_(changed),
-        refresh_(refresh) {}
+ public:
+  NormPass(const View& view, const NormBand& band, Changed& changed, const Refresh& refresh = {})
+      : view_(view), rule_(band, view.length()), changed_(changed), refresh_(refresh) {}
 
   // All vectors, by more than one thread where that pays.
   Report all() const {
-    const Index bytes =
-        view_.vectors * view_.length() * static_cast<Index>(sizeof(Scalar));
-    const Index grain = view_.inner < long_run
-                            ? long_run / (std::max)(view_.inner, Index(1))
-                            : 1;
+    const Index bytes = view_.vectors * view_.length() * static_cast<Index>(sizeof(Scalar));
+    const Index grain = view_.inner < long_run ? long_run / (std::max)(view_.inner, Index(1)) : 1;
     Report total;
     in_parallel(view_.vectors, grain, bytes, [&](Index begin, Index end) {
       NormPass mine(*this);
@@ -157,22 +146,20 @@ public:
     report_ = {};
     report_.checked = end - begin;
     largest_square_ = 0;
-    if (view_.length() == 0)
-      return report_;
+    if (view_.length() == 0) return report_;
     if constexpr (!is_strided<View>) {
-      for (Index v = begin; v < end; ++v)
-        carefully(v);
+      for (Index v = begin; v < end; ++v) carefully(v);
     } else if (lies_along(view_)) {
       along(begin, end);
     } else {
       across(begin, end);
     }
-    report_.largest_norm = (std::max)(
-        report_.largest_norm, std::sqrt(static_cast<double>(largest_square_)));
+    report_.largest_norm =
+        (std::max)(report_.largest_norm, std::sqrt(static_cast<double>(largest_square_)));
     return report_;
   }
 
-private:
+ private:
   void along(Index begin, Index end) {
     const AlongVectors vectors(view_, refresh_);
     if (vectors.are_short()) {
@@ -183,7 +170,7 @@ private:
   }
 
   template <class Vectors>
-  void along_short(const Vectors &vectors, Index begin, Index end) {
+  void along_short(const Vectors& vectors, Index begin, Index end) {
     constexpr Index group = Vectors::group;
     // Vectors to refresh at a time: about 1024 entries, which stay in the first
     // cache until read.
@@ -201,29 +188,25 @@ private:
       vectors.square_sums(first, count, sums);
       for (Index k = 0; k < count; ++k) {
         Real factor;
-        if (needs(first + k, sums[k], factor))
-          vectors.scale(first + k, factor);
+        if (needs(first + k, sums[k], factor)) vectors.scale(first + k, factor);
       }
     }
   }
 
   template <class Vectors>
-  void along_long(const Vectors &vectors, Index begin, Index end) {
-    bool pending =
-        false; // whether the last vector is still to be multiplied by `factor`
+  void along_long(const Vectors& vectors, Index begin, Index end) {
+    bool pending = false;  // whether the last vector is still to be multiplied by `factor`
     Real factor = 1;
     for (Index v = begin; v < end; ++v) {
       const Real square_sum =
-          pending ? vectors.square_sum_and_scale(v, v - 1, factor)
-                  : vectors.square_sum(v);
+          pending ? vectors.square_sum_and_scale(v, v - 1, factor) : vectors.square_sum(v);
       pending = needs(v, square_sum, factor);
       if (pending && !vectors.native()) {
         vectors.scale(v, factor);
         pending = false;
       }
     }
-    if (pending)
-      vectors.scale(end - 1, factor);
+    if (pending) vectors.scale(end - 1, factor);
   }
 
   void across(Index begin, Index end) {
@@ -232,8 +215,7 @@ private:
       block.sum_squares();
       for (Index k = 0; k < vectors; ++k) {
         Real factor;
-        if (needs(first + k, block.square_sum(k), factor))
-          block.note_factor(k, factor);
+        if (needs(first + k, block.square_sum(k), factor)) block.note_factor(k, factor);
       }
       block.scale();
     });
@@ -241,7 +223,7 @@ private:
 
   // Whether vector v is to be multiplied by `factor`. Where that takes more
   // care, does it all.
-  bool needs(Index v, Real square_sum, Real &factor) {
+  bool needs(Index v, Real square_sum, Real& factor) {
     if (rule_.satisfied(square_sum)) {
       largest_square_ = (std::max)(largest_square_, square_sum);
       return false;
@@ -249,14 +231,13 @@ private:
     return needs_more(v, square_sum, factor);
   }
 
-  EIGEN_DONT_INLINE bool needs_more(Index v, Real square_sum, Real &factor) {
+  EIGEN_DONT_INLINE bool needs_more(Index v, Real square_sum, Real& factor) {
     if (!rule_.safe(square_sum) || !rule_.factor(square_sum, factor)) {
       carefully(v);
       return false;
     }
     largest_square_ = (std::max)(largest_square_, square_sum);
-    if (factor == 1)
-      return false;
+    if (factor == 1) return false;
     ++report_.changed;
     changed_(v, factor);
     return true;
@@ -268,10 +249,8 @@ private:
       ++report_.nonfinite;
       return;
     }
-    report_.largest_norm =
-        (std::max)(report_.largest_norm, unscaled(look.norm));
-    if (rule_.satisfied(look.norm))
-      return;
+    report_.largest_norm = (std::max)(report_.largest_norm, unscaled(look.norm));
+    if (rule_.satisfied(look.norm)) return;
     const ScaledNumber factor = rule_.factor(look.norm);
     if (careful_rescale(view_, v, factor)) {
       ++report_.changed;
@@ -279,12 +258,12 @@ private:
     }
   }
 
-  const View &view_;
+  const View& view_;
   NormRule<Scalar> rule_;
-  Changed &changed_;
+  Changed& changed_;
   Refresh refresh_;
   Report report_;
   Real largest_square_ = 0;
 };
 
-} // namespace rein::detail
+}  // namespace rein::detail

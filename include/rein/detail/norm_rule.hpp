@@ -18,13 +18,15 @@ struct NormBand {
 };
 
 // The nearest Real at or below (at or above) a number > 0.
-template <class Real> Real rounded_down(double x) {
+template <class Real>
+Real rounded_down(double x) {
   const Real nearest = static_cast<Real>(x);
   return static_cast<double>(nearest) <= x
              ? nearest
              : std::bit_cast<Real>(std::bit_cast<Bits<Real>>(nearest) - 1);
 }
-template <class Real> Real rounded_up(double x) {
+template <class Real>
+Real rounded_up(double x) {
   const Real nearest = static_cast<Real>(x);
   return static_cast<double>(nearest) >= x
              ? nearest
@@ -39,30 +41,25 @@ template <class Real> Real rounded_up(double x) {
 // (1 + 18 u) * high^2. A vector therefore counts as satisfied up to the square
 // of (1 + 5 eps) * high, which is (1 + 20 u) * high^2: the next call finds it
 // so. Such a vector's norm is at most (1 + 7 eps) * high.
-template <class Scalar> class NormRule {
+template <class Scalar>
+class NormRule {
   using Traits = ScalarTraits<Scalar>;
   using Real = typename Traits::Real;
 
-public:
-  NormRule(const NormBand &band, Index length)
-      : band_(band), highest_(band.high * (1 + slack)),
-        high_(rounded_down<Real>(band.high)) {
+ public:
+  NormRule(const NormBand& band, Index length)
+      : band_(band), highest_(band.high * (1 + slack)), high_(rounded_down<Real>(band.high)) {
     if (band.low > 0) {
-      const double rounding =
-          std::sqrt(static_cast<double>(length)) * smallest_subnormal;
+      const double rounding = std::sqrt(static_cast<double>(length)) * smallest_subnormal;
       lowest_ = (std::max)(band.low * (1 - slack) - rounding, 0.0);
       low_ = rounded_up<Real>(band.low);
     }
-    if (band.rate == 0)
-      lowest_ = 0, highest_ = (std::numeric_limits<double>::max)();
-    const Bits<Real> least =
-        std::bit_cast<Bits<Real>>(static_cast<Real>(lowest_ * lowest_));
-    const Bits<Real> most =
-        std::bit_cast<Bits<Real>>(static_cast<Real>(highest_ * highest_));
+    if (band.rate == 0) lowest_ = 0, highest_ = (std::numeric_limits<double>::max)();
+    const Bits<Real> least = std::bit_cast<Bits<Real>>(static_cast<Real>(lowest_ * lowest_));
+    const Bits<Real> most = std::bit_cast<Bits<Real>>(static_cast<Real>(highest_ * highest_));
     least_bits_ = (std::max)(least, least_safe);
     span_ = (std::min)(most, most_safe) - least_bits_;
-    if (most < least_bits_ || least > most_safe)
-      least_bits_ = most_safe + 1, span_ = 0;
+    if (most < least_bits_ || least > most_safe) least_bits_ = most_safe + 1, span_ = 0;
   }
 
   // Whether a sum of squares is a number that neither overflow nor underflow
@@ -73,69 +70,58 @@ public:
   }
 
   // Whether the vector is satisfied; false also where the sum is not safe.
-  bool satisfied(Real square_sum) const {
-    return bits_of(square_sum) - least_bits_ <= span_;
-  }
+  bool satisfied(Real square_sum) const { return bits_of(square_sum) - least_bits_ <= span_; }
 
-  bool satisfied(const ScaledNumber &norm) const {
-    return norm.mantissa == 0 ||
-           (norm.mantissa >= std::ldexp(lowest_, -norm.exponent) &&
-            norm.mantissa <= std::ldexp(highest_, -norm.exponent));
+  bool satisfied(const ScaledNumber& norm) const {
+    return norm.mantissa == 0 || (norm.mantissa >= std::ldexp(lowest_, -norm.exponent) &&
+                                  norm.mantissa <= std::ldexp(highest_, -norm.exponent));
   }
 
   // The factor for a vector that is not satisfied. False if it needs the
   // careful arithmetic.
-  bool factor(Real square_sum, Real &factor) const {
+  bool factor(Real square_sum, Real& factor) const {
     const Real norm = std::sqrt(square_sum);
     const Real wanted = moved(norm, norm < low_ ? low_ : high_);
     factor = wanted / norm;
-    return wanted == 0 ||
-           (wanted >= safe_norm && wanted <= large && factor <= large);
+    return wanted == 0 || (wanted >= safe_norm && wanted <= large && factor <= large);
   }
 
-  ScaledNumber factor(const ScaledNumber &norm) const {
+  ScaledNumber factor(const ScaledNumber& norm) const {
     const double root = norm.mantissa;
-    const double target =
-        root < std::ldexp(band_.low, -norm.exponent) ? band_.low : band_.high;
+    const double target = root < std::ldexp(band_.low, -norm.exponent) ? band_.low : band_.high;
     if (band_.rate == 1) {
       const ScaledNumber wanted = scaled(target);
       const ScaledNumber quotient = scaled(wanted.mantissa / root);
-      return {quotient.mantissa,
-              quotient.exponent + wanted.exponent - norm.exponent};
+      return {quotient.mantissa, quotient.exponent + wanted.exponent - norm.exponent};
     }
-    const double beside_root = (std::min)(std::ldexp(target, -norm.exponent),
-                                          (std::numeric_limits<double>::max)());
+    const double beside_root =
+        (std::min)(std::ldexp(target, -norm.exponent), (std::numeric_limits<double>::max)());
     return scaled(moved(root, beside_root) / root);
   }
 
-private:
+ private:
   static constexpr double slack = 5 * Traits::epsilon;
-  static constexpr double smallest_subnormal =
-      power_of_two(Traits::denorm_exponent);
+  static constexpr double smallest_subnormal = power_of_two(Traits::denorm_exponent);
   // Squares of smaller norms may have lost bits to underflow: sqrt(smallest
   // normal) / eps of Real.
   static constexpr bool narrow = std::is_same_v<Real, float>;
-  static constexpr Real safe_norm =
-      static_cast<Real>(power_of_two(narrow ? -40 : -459));
-  static constexpr Real large =
-      static_cast<Real>(power_of_two(narrow ? 100 : 900));
+  static constexpr Real safe_norm = static_cast<Real>(power_of_two(narrow ? -40 : -459));
+  static constexpr Real large = static_cast<Real>(power_of_two(narrow ? 100 : 900));
 
-  static constexpr Bits<Real> least_safe =
-      std::bit_cast<Bits<Real>>(safe_norm * safe_norm);
+  static constexpr Bits<Real> least_safe = std::bit_cast<Bits<Real>>(safe_norm * safe_norm);
   static constexpr Bits<Real> most_safe =
       std::bit_cast<Bits<Real>>((std::numeric_limits<Real>::max)());
 
-  template <class Number> Number moved(Number norm, Number target) const {
-    return band_.rate == 1
-               ? target
-               : norm + static_cast<Number>(band_.rate) * (target - norm);
+  template <class Number>
+  Number moved(Number norm, Number target) const {
+    return band_.rate == 1 ? target : norm + static_cast<Number>(band_.rate) * (target - norm);
   }
 
   NormBand band_;
   double lowest_ = 0, highest_;
   Real low_ = 0, high_;
   Bits<Real> least_bits_,
-      span_; // satisfied: bits in [least_bits_, least_bits_ + span_]
+      span_;  // satisfied: bits in [least_bits_, least_bits_ + span_]
 };
 
-} // namespace rein::detail
+}  // namespace rein::detail

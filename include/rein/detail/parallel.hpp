@@ -14,13 +14,13 @@ namespace rein::detail {
 // thread takes some 10 us, in which 256 KiB are read. Ranges begin at multiples
 // of `grain`.
 template <class Work>
-void in_parallel(Index count, [[maybe_unused]] Index grain,
-                 [[maybe_unused]] Index bytes, const Work &work) {
+void in_parallel(Index count, [[maybe_unused]] Index grain, [[maybe_unused]] Index bytes,
+                 const Work& work) {
 #if defined(EIGEN_HAS_OPENMP)
   constexpr Index worth_a_thread = 256 * 1024;
   const Index grains = (count + grain - 1) / grain;
-  const Index threads = (std::min)(
-      {static_cast<Index>(Eigen::nbThreads()), grains, bytes / worth_a_thread});
+  const Index threads =
+      (std::min)({static_cast<Index>(Eigen::nbThreads()), grains, bytes / worth_a_thread});
   if (threads > 1 && !omp_in_parallel()) {
 #pragma omp parallel num_threads(static_cast <int>(threads))
     {
@@ -35,4 +35,4 @@ void in_parallel(Index count, [[maybe_unused]] Index grain,
   work(Index(0), count);
 }
 
-} // namespace rein::detail
+}  // namespace rein::detail

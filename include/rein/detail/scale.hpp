@@ -13,14 +13,13 @@ namespace rein::detail {
 // but towards zero where a half is subnormal. (float and double reach their
 // subnormals only through the careful path.)
 template <class Scalar>
-void scale_entry(Scalar &entry, typename ScalarTraits<Scalar>::Real factor) {
+void scale_entry(Scalar& entry, typename ScalarTraits<Scalar>::Real factor) {
   if constexpr (is_native<Scalar>) {
     entry *= factor;
   } else {
     float product = static_cast<float>(entry) * factor;
     if constexpr (std::is_same_v<Scalar, Eigen::half>) {
-      if (std::abs(product) < 0x1p-14f)
-        product = std::trunc(product * 0x1p24f) * 0x1p-24f;
+      if (std::abs(product) < 0x1p-14f) product = std::trunc(product * 0x1p24f) * 0x1p-24f;
     }
     entry = static_cast<Scalar>(product);
   }
@@ -28,12 +27,12 @@ void scale_entry(Scalar &entry, typename ScalarTraits<Scalar>::Real factor) {
 
 // n adjacent entries by one factor.
 template <class Scalar>
-void scale_run(Scalar *x, Index n, typename ScalarTraits<Scalar>::Real factor) {
+void scale_run(Scalar* x, Index n, typename ScalarTraits<Scalar>::Real factor) {
   using Traits = ScalarTraits<Scalar>;
   if constexpr (is_native<Scalar>) {
     using namespace Eigen::internal;
     using Real = typename Traits::Real;
-    Real *reals = reinterpret_cast<Real *>(x);
+    Real* reals = reinterpret_cast<Real*>(x);
     constexpr Index step = packet_size<Real>;
     const Packet<Real> factors = pset1<Packet<Real>>(factor);
     const Index count = n * Traits::components;
@@ -41,25 +40,22 @@ void scale_run(Scalar *x, Index n, typename ScalarTraits<Scalar>::Real factor) {
     for (Index i = 0; i < tail; i += step) {
       pstoreu(reals + i, pmul(ploadu<Packet<Real>>(reals + i), factors));
     }
-    for (Index i = tail; i < count; ++i)
-      reals[i] *= factor;
+    for (Index i = tail; i < count; ++i) reals[i] *= factor;
   } else {
-    for (Index i = 0; i < n; ++i)
-      scale_entry(x[i], factor);
+    for (Index i = 0; i < n; ++i) scale_entry(x[i], factor);
   }
 }
 
 // n adjacent numbers by a factor each.
-template <class Real> void scale_lanes(Real *x, const Real *factors, Index n) {
+template <class Real>
+void scale_lanes(Real* x, const Real* factors, Index n) {
   using namespace Eigen::internal;
   constexpr Index step = packet_size<Real>;
   const Index tail = n - n % step;
   for (Index i = 0; i < tail; i += step) {
-    pstoreu(x + i, pmul(ploadu<Packet<Real>>(x + i),
-                        ploadu<Packet<Real>>(factors + i)));
+    pstoreu(x + i, pmul(ploadu<Packet<Real>>(x + i), ploadu<Packet<Real>>(factors + i)));
   }
-  for (Index i = tail; i < n; ++i)
-    x[i] *= factors[i];
+  for (Index i = tail; i < n; ++i) x[i] *= factors[i];
 }
 
-} // namespace rein::detail
+}  // namespace rein::detail

@@ -17,12 +17,12 @@ template <class Real>
 using Packet = typename Eigen::internal::packet_traits<Real>::type;
 
 template <class Real>
-inline constexpr Index packet_size =
-    Eigen::internal::unpacket_traits<Packet<Real>>::size;
+inline constexpr Index packet_size = Eigen::internal::unpacket_traits<Packet<Real>>::size;
 
 // a * a + sum with the same rounding for a packet and for a single number, so
 // that an entry's place in a packet does not matter.
-template <class P> P add_square(const P &a, const P &sum) {
+template <class P>
+P add_square(const P& a, const P& sum) {
   return Eigen::internal::pmadd(a, a, sum);
 }
 inline float add_square(float a, float sum) {
@@ -41,7 +41,8 @@ inline double add_square(double a, double sum) {
 }
 
 // Keeps -ffast-math from simplifying the error term of a sum to zero.
-template <class P> P opaque(P value) {
+template <class P>
+P opaque(P value) {
 #if defined(__FAST_MATH__)
   EIGEN_OPTIMIZATION_BARRIER(value)
 #endif
@@ -49,7 +50,8 @@ template <class P> P opaque(P value) {
 }
 
 // sum += term, and what the rounding took from it is added to lost.
-template <class P> void add_keeping_error(P &sum, P &lost, const P &term) {
+template <class P>
+void add_keeping_error(P& sum, P& lost, const P& term) {
   using Eigen::internal::padd, Eigen::internal::psub;
   const P total = opaque(padd(sum, term));
   const P added = opaque(psub(total, sum));
@@ -60,7 +62,8 @@ template <class P> void add_keeping_error(P &sum, P &lost, const P &term) {
 }
 
 // Moves what lost has gathered into sum, so that lost stays small beside it.
-template <class P> void fold(P &sum, P &lost) {
+template <class P>
+void fold(P& sum, P& lost) {
   using Eigen::internal::padd, Eigen::internal::psub;
   const P total = opaque(padd(sum, lost));
   lost = psub(lost, opaque(psub(total, sum)));
@@ -68,28 +71,27 @@ template <class P> void fold(P &sum, P &lost) {
 }
 
 // The squares of Count packets, added in pairs.
-template <int Count, class Real> Packet<Real> sum_of_packets(const Real *x) {
+template <int Count, class Real>
+Packet<Real> sum_of_packets(const Real* x) {
   using namespace Eigen::internal;
   if constexpr (Count == 1) {
     const Packet<Real> a = ploadu<Packet<Real>>(x);
     return pmul(a, a);
   } else if constexpr (Count == 2) {
-    return add_square(ploadu<Packet<Real>>(x + packet_size<Real>),
-                      sum_of_packets<1>(x));
+    return add_square(ploadu<Packet<Real>>(x + packet_size<Real>), sum_of_packets<1>(x));
   } else {
     constexpr int half = Count / 2;
-    return padd(sum_of_packets<half>(x),
-                sum_of_packets<half>(x + half * packet_size<Real>));
+    return padd(sum_of_packets<half>(x), sum_of_packets<half>(x + half * packet_size<Real>));
   }
 }
 
 // Lanes [packet_size - n, packet_size) are 1, the others 0.
-template <class Real> Packet<Real> last_lanes(Index n) {
+template <class Real>
+Packet<Real> last_lanes(Index n) {
   constexpr Index lanes = packet_size<Real>;
   static constexpr auto ones = [] {
     std::array<Real, 2 * lanes> table{};
-    for (Index i = lanes; i < 2 * lanes; ++i)
-      table[static_cast<std::size_t>(i)] = 1;
+    for (Index i = lanes; i < 2 * lanes; ++i) table[static_cast<std::size_t>(i)] = 1;
     return table;
   }();
   return Eigen::internal::ploadu<Packet<Real>>(ones.data() + n);
@@ -97,23 +99,23 @@ template <class Real> Packet<Real> last_lanes(Index n) {
 
 // The last n < packet_size numbers that end before x, in the last lanes of a
 // packet of zeros. Reads a whole packet.
-template <class Real> Packet<Real> tail_packet(const Real *end, Index n) {
+template <class Real>
+Packet<Real> tail_packet(const Real* end, Index n) {
   using namespace Eigen::internal;
-  return pmul(ploadu<Packet<Real>>(end - packet_size<Real>),
-              last_lanes<Real>(n));
+  return pmul(ploadu<Packet<Real>>(end - packet_size<Real>), last_lanes<Real>(n));
 }
 
 // The sum of squares of one vector, fed in runs.
-template <class Real> class SquareSum {
+template <class Real>
+class SquareSum {
   static constexpr Index lanes = packet_size<Real>;
 
-public:
+ public:
   // Adds the squares of n numbers. `ahead(i, m)` is called before the part [i,
   // i + m) of [0, n) is read, `beside(i, m)` as it has been read: work on other
   // memory that goes well with this.
   template <class Ahead, class Beside>
-  EIGEN_STRONG_INLINE void add(const Real *x, Index n, const Ahead &ahead,
-                               const Beside &beside) {
+  EIGEN_STRONG_INLINE void add(const Real* x, Index n, const Ahead& ahead, const Beside& beside) {
     // 16 packets to an error-free addition cost 1.2 times a plain sum, 8
     // cost 1.4 times. Folding after each part keeps the second-order error of a
     // float sum below 1e-8 at any length.
@@ -128,24 +130,18 @@ public:
       }
       fold(sum_, lost_);
     }
-    if (i == n)
-      return;
+    if (i == n) return;
     ahead(i, n - i);
     for (; i + block <= n; i += block) {
       add_packets<16>(x + i);
       beside(i, block);
     }
     const Index rest = i;
-    if (n - i >= 8 * lanes)
-      add_packets<8>(x + i), i += 8 * lanes;
-    if (n - i >= 4 * lanes)
-      add_packets<4>(x + i), i += 4 * lanes;
-    if (n - i >= 2 * lanes)
-      add_packets<2>(x + i), i += 2 * lanes;
-    if (n - i >= lanes)
-      add_packets<1>(x + i), i += lanes;
-    if (i < n)
-      add_tail(x, i, n);
+    if (n - i >= 8 * lanes) add_packets<8>(x + i), i += 8 * lanes;
+    if (n - i >= 4 * lanes) add_packets<4>(x + i), i += 4 * lanes;
+    if (n - i >= 2 * lanes) add_packets<2>(x + i), i += 2 * lanes;
+    if (n - i >= lanes) add_packets<1>(x + i), i += lanes;
+    if (i < n) add_tail(x, i, n);
     beside(rest, n - rest);
     fold(sum_, lost_);
   }
@@ -153,7 +149,7 @@ public:
   Real total() const { return total(this, 1); }
 
   // The sum over parts of a vector.
-  static Real total(const SquareSum *parts, Index count) {
+  static Real total(const SquareSum* parts, Index count) {
     Packet<Real> packet_sum = parts[0].sum_;
     Packet<Real> packet_lost = parts[0].lost_;
     for (Index p = 1; p < count; ++p) {
@@ -174,19 +170,18 @@ public:
     return static_cast<Real>(sum + lost);
   }
 
-private:
-  template <int Count> void add_packets(const Real *x) {
+ private:
+  template <int Count>
+  void add_packets(const Real* x) {
     add_keeping_error(sum_, lost_, sum_of_packets<Count>(x));
   }
 
   // Fewer numbers than a packet holds, [i, n).
-  void add_tail(const Real *x, Index i, Index n) {
+  void add_tail(const Real* x, Index i, Index n) {
     using namespace Eigen::internal;
     Real padded[lanes] = {};
-    if (n < lanes)
-      std::copy(x + i, x + n, padded);
-    const Packet<Real> tail =
-        n < lanes ? ploadu<Packet<Real>>(padded) : tail_packet(x + n, n - i);
+    if (n < lanes) std::copy(x + i, x + n, padded);
+    const Packet<Real> tail = n < lanes ? ploadu<Packet<Real>>(padded) : tail_packet(x + n, n - i);
     add_keeping_error(sum_, lost_, pmul(tail, tail));
   }
 
@@ -200,52 +195,43 @@ template <class Real>
 inline constexpr Index longest_short_vector = 16 * packet_size<Real>;
 
 template <class Real>
-EIGEN_STRONG_INLINE Packet<Real> short_square_sum(const Real *x, Index n) {
+EIGEN_STRONG_INLINE Packet<Real> short_square_sum(const Real* x, Index n) {
   using namespace Eigen::internal;
   constexpr Index lanes = packet_size<Real>;
   if (n < lanes) {
     Real padded[lanes] = {};
-    for (Index i = 0; i < n; ++i)
-      padded[i] = x[i];
+    for (Index i = 0; i < n; ++i) padded[i] = x[i];
     return sum_of_packets<1>(padded);
   }
-  if (n == 16 * lanes)
-    return sum_of_packets<16>(x);
+  if (n == 16 * lanes) return sum_of_packets<16>(x);
   Packet<Real> sum = pset1<Packet<Real>>(Real(0));
   if (const Index rest = n % lanes; rest != 0) {
     const Packet<Real> tail = tail_packet(x + n, rest);
     sum = pmul(tail, tail);
   }
-  if (n & lanes)
-    sum = padd(sum, sum_of_packets<1>(x)), x += lanes;
-  if (n & (2 * lanes))
-    sum = padd(sum, sum_of_packets<2>(x)), x += 2 * lanes;
-  if (n & (4 * lanes))
-    sum = padd(sum, sum_of_packets<4>(x)), x += 4 * lanes;
-  if (n & (8 * lanes))
-    sum = padd(sum, sum_of_packets<8>(x));
+  if (n & lanes) sum = padd(sum, sum_of_packets<1>(x)), x += lanes;
+  if (n & (2 * lanes)) sum = padd(sum, sum_of_packets<2>(x)), x += 2 * lanes;
+  if (n & (4 * lanes)) sum = padd(sum, sum_of_packets<4>(x)), x += 4 * lanes;
+  if (n & (8 * lanes)) sum = padd(sum, sum_of_packets<8>(x));
   return sum;
 }
 
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic push
-#pragma GCC diagnostic ignored                                                 \
-    "-Wignored-attributes" // of packets as template arguments
+#pragma GCC diagnostic ignored "-Wignored-attributes"  // of packets as template arguments
 #endif
 
 // The sums over the lanes of each of packet_size packets, in their order.
 template <class Real>
-EIGEN_STRONG_INLINE Packet<Real> sums_over_lanes(const Packet<Real> *packets) {
+EIGEN_STRONG_INLINE Packet<Real> sums_over_lanes(const Packet<Real>* packets) {
   using namespace Eigen::internal;
   constexpr int lanes = packet_size<Real>;
   PacketBlock<Packet<Real>, lanes> block;
-  for (int i = 0; i < lanes; ++i)
-    block.packet[i] = packets[i];
+  for (int i = 0; i < lanes; ++i) block.packet[i] = packets[i];
   ptranspose(block);
   Packet<Real> sum = block.packet[0];
   Packet<Real> lost = pset1<Packet<Real>>(Real(0));
-  for (int i = 1; i < lanes; ++i)
-    add_keeping_error(sum, lost, block.packet[i]);
+  for (int i = 1; i < lanes; ++i) add_keeping_error(sum, lost, block.packet[i]);
   return padd(sum, lost);
 }
 
@@ -256,14 +242,13 @@ EIGEN_STRONG_INLINE Packet<Real> sums_over_lanes(const Packet<Real> *packets) {
 // The squares of one packet from each of Count columns, added in chains of
 // four.
 template <int Count, class P, class Real>
-EIGEN_STRONG_INLINE P sum_of_columns(const Real *x, Index stride) {
+EIGEN_STRONG_INLINE P sum_of_columns(const Real* x, Index stride) {
   using namespace Eigen::internal;
   if constexpr (Count == 1) {
     const P a = ploadu<P>(x);
     return pmul(a, a);
   } else if constexpr (Count <= 4) {
-    return add_square(ploadu<P>(x + (Count - 1) * stride),
-                      sum_of_columns<Count - 1, P>(x, stride));
+    return add_square(ploadu<P>(x + (Count - 1) * stride), sum_of_columns<Count - 1, P>(x, stride));
   } else {
     return padd(sum_of_columns<4, P>(x, stride),
                 sum_of_columns<Count - 4, P>(x + 4 * stride, stride));
@@ -273,8 +258,7 @@ EIGEN_STRONG_INLINE P sum_of_columns(const Real *x, Index stride) {
 // Adds the squares of Count columns, `stride` apart, to the sums of lanes that
 // are independent of each other. Fresh: the sums start here.
 template <int Count, bool Fresh, class Real>
-void add_columns(const Real *x, Index stride, Index lanes, Real *sums,
-                 Real *losts) {
+void add_columns(const Real* x, Index stride, Index lanes, Real* sums, Real* losts) {
   using namespace Eigen::internal;
   const auto add_at = [&]<class P>(Index lane, P) {
     const P term = sum_of_columns<Count, P>(x + lane, stride);
@@ -290,15 +274,13 @@ void add_columns(const Real *x, Index stride, Index lanes, Real *sums,
   };
   constexpr Index step = packet_size<Real>;
   const Index tail = lanes - lanes % step;
-  for (Index lane = 0; lane < tail; lane += step)
-    add_at(lane, Packet<Real>{});
-  for (Index lane = tail; lane < lanes; ++lane)
-    add_at(lane, Real{});
+  for (Index lane = 0; lane < tail; lane += step) add_at(lane, Packet<Real>{});
+  for (Index lane = tail; lane < lanes; ++lane) add_at(lane, Real{});
 }
 
-template <class Real> void fold_lanes(Real *sums, Real *losts, Index lanes) {
-  for (Index lane = 0; lane < lanes; ++lane)
-    fold(sums[lane], losts[lane]);
+template <class Real>
+void fold_lanes(Real* sums, Real* losts, Index lanes) {
+  for (Index lane = 0; lane < lanes; ++lane) fold(sums[lane], losts[lane]);
 }
 
-} // namespace rein::detail
+}  // namespace rein::detail

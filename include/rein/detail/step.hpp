@@ -31,7 +31,7 @@ using ConstChunk = Eigen::Map<const Eigen::Array<Real, Eigen::Dynamic, 1>>;
 
 // n entries of row j (or column j), as a column.
 template <bool RowMajor, class X>
-auto piece(X &x, Index j, Index begin, Index n) {
+auto piece(X& x, Index j, Index begin, Index n) {
   if constexpr (RowMajor) {
     return x.row(j).segment(begin, n).transpose();
   } else {
@@ -39,86 +39,98 @@ auto piece(X &x, Index j, Index begin, Index n) {
   }
 }
 
+template <class X>
+auto as_array(const X& x) {
+  if constexpr (std::is_same_v<typename Eigen::internal::traits<X>::XprKind, Eigen::ArrayXpr>) {
+    return x;
+  } else {
+    return x.array();
+  }
+}
+
 // Gives chunks of an expression as Reals: straight from memory where it holds
 // them so, in the order of the weights' storage; else by way of a buffer.
-template <class X, bool RowMajor> class ChunkSource {
+template <class X, bool RowMajor>
+class ChunkSource {
   using Entry = std::remove_const_t<X>;
   using Scalar = typename Entry::Scalar;
   using Traits = ScalarTraits<Scalar>;
   using Real = typename Traits::Real;
 
-public:
+ public:
   static constexpr bool direct = has_strides<X> && is_native<Scalar> &&
                                  bool(Entry::IsRowMajor) == RowMajor &&
                                  Entry::InnerStrideAtCompileTime == 1;
 
-  explicit ChunkSource(X &x) : x_(x) {}
-  ChunkSource(const ChunkSource &other) : x_(other.x_) {} // not the buffer
+  explicit ChunkSource(X& x) : x_(x) {}
+  ChunkSource(const ChunkSource& other) : x_(other.x_) {}  // not the buffer
 
   // Whether rows (or columns) follow each other without a gap.
   bool contiguous() const {
     if constexpr (direct) {
-      return x_.outerStride() == x_.innerSize() || x_.outerSize() <= 1;
+      return x_.size() == 0 || x_.outerStride() == x_.innerSize() || x_.outerSize() <= 1;
     } else {
       return false;
     }
   }
 
-  // Entries [begin, begin + n) of row (or column) j.
-  auto *open(Index j, Index begin, Index n) {
+  // Entries [begin, begin + n) of row (or column) j. State that is not in use is empty, and gives a
+  // null pointer.
+  auto* open(Index j, Index begin, Index n) {
     if constexpr (direct) {
-      using Pointer = std::conditional_t<
-          std::is_const_v<std::remove_pointer_t<decltype(x_.data())>>,
-          const Real *, Real *>;
-      return reinterpret_cast<Pointer>(x_.data() + j * x_.outerStride() +
-                                       begin);
+      using Pointer =
+          std::conditional_t<std::is_const_v<std::remove_pointer_t<decltype(x_.data())>>,
+                             const Real*, Real*>;
+      return x_.size() == 0 ? nullptr
+                            : reinterpret_cast<Pointer>(x_.data() + j * x_.outerStride() + begin);
     } else {
-      const auto entries = piece<RowMajor>(x_, j, begin, n).array();
+      if (x_.size() == 0) return static_cast<Real*>(nullptr);
+      const auto entries = as_array(piece<RowMajor>(x_, j, begin, n));
       if constexpr (is_native<Scalar>) {
-        Eigen::Map<Eigen::Array<Scalar, Eigen::Dynamic, 1>>(
-            reinterpret_cast<Scalar *>(buffer_), n) = entries;
+        Eigen::Map<Eigen::Array<Scalar, Eigen::Dynamic, 1>>(reinterpret_cast<Scalar*>(buffer_), n) =
+            entries;
       } else {
         Chunk<Real>(buffer_, n) = entries.template cast<Real>();
       }
-      return static_cast<Real *>(buffer_);
+      return static_cast<Real*>(buffer_);
     }
   }
 
   // Writes back what open() gave.
   void close(Index j, Index begin, Index n) {
     if constexpr (!direct) {
+      if (x_.size() == 0) return;
       auto entries = piece<RowMajor>(x_, j, begin, n);
       if constexpr (is_native<Scalar>) {
         entries.array() = Eigen::Map<Eigen::Array<Scalar, Eigen::Dynamic, 1>>(
-            reinterpret_cast<Scalar *>(buffer_), n);
+            reinterpret_cast<Scalar*>(buffer_), n);
       } else {
         entries.array() = Chunk<Real>(buffer_, n).template cast<Scalar>();
       }
     }
   }
 
-private:
+ private:
   struct Nothing {};
 
-  X &x_;
+  X& x_;
   std::conditional_t<direct, Nothing, Real[step_chunk]> buffer_;
 };
 
 // Calls update(w, g, state...) with arrays of Reals for all entries of the
 // weights, a chunk at a time; complex entries are two Reals each.
-template <class W, class G, class Update, class... State> class StepWalk {
+template <class W, class G, class Update, class... State>
+class StepWalk {
   using Scalar = typename W::Scalar;
   using Traits = ScalarTraits<Scalar>;
   using Real = typename Traits::Real;
   static constexpr bool row_major = W::IsRowMajor;
 
-public:
-  StepWalk(W &weights, const G &gradient, const Update &update, State &...state)
-      : weights_(weights), update_(update), w_(weights), g_(gradient),
-        state_(state...) {
-    const bool joined =
-        w_.contiguous() && g_.contiguous() &&
-        std::apply([](auto &...s) { return (s.contiguous() && ...); }, state_);
+ public:
+  StepWalk(W& weights, const G& gradient, const Update& update, State&... state)
+      : weights_(weights), update_(update), w_(weights), g_(gradient), state_(state...) {
+    const bool joined = w_.contiguous() && g_.contiguous() &&
+                        std::apply([](auto&... s) { return (s.contiguous() && ...); }, state_);
     slices_ = joined ? 1 : weights.outerSize();
     length_ = joined ? weights.size() : weights.innerSize();
   }
@@ -130,20 +142,18 @@ public:
   void all() const {
     const Index bytes = slices_ * length_ * static_cast<Index>(sizeof(Scalar));
     if (slices_ == 1) {
-      in_parallel(length_, step_chunk, bytes, [&](Index begin, Index end) {
-        StepWalk(*this).slice(0, begin, end - begin);
-      });
+      in_parallel(length_, step_chunk, bytes,
+                  [&](Index begin, Index end) { StepWalk(*this).slice(0, begin, end - begin); });
     } else {
       in_parallel(slices_, 1, bytes, [&](Index begin, Index end) {
         const StepWalk mine(*this);
-        for (Index j = begin; j < end; ++j)
-          mine.slice(j, 0, length_);
+        for (Index j = begin; j < end; ++j) mine.slice(j, 0, length_);
       });
     }
   }
 
   // Updates n entries that are adjacent in memory, the first of them at x.
-  void piece(const Scalar *x, Index n) const {
+  void piece(const Scalar* x, Index n) const {
     const Index offset = x - weights_.data();
     Index j = slices_ == 1 ? 0 : offset / weights_.outerStride();
     Index begin = slices_ == 1 ? offset : offset % weights_.outerStride();
@@ -154,7 +164,7 @@ public:
     }
   }
 
-private:
+ private:
   // Entries [begin, begin + n) of row (or column) j.
   void slice(Index j, Index begin, Index n) const {
     constexpr Index step = step_chunk / Traits::components;
@@ -167,10 +177,9 @@ private:
     Index reals = n * Traits::components;
     // Where g++ 12 knows this number, it warns of packets beyond it that are
     // never read.
-    if constexpr (W::SizeAtCompileTime != Eigen::Dynamic)
-      EIGEN_OPTIMIZATION_BARRIER(reals)
+    if constexpr (W::SizeAtCompileTime != Eigen::Dynamic) EIGEN_OPTIMIZATION_BARRIER(reals)
     std::apply(
-        [&](auto &...sources) {
+        [&](auto&... sources) {
           update_(Chunk<Real>(w_.open(j, begin, n), reals),
                   ConstChunk<Real>(g_.open(j, begin, n), reals),
                   Chunk<Real>(sources.open(j, begin, n), reals)...);
@@ -180,8 +189,8 @@ private:
         state_);
   }
 
-  W &weights_;
-  const Update &update_;
+  W& weights_;
+  const Update& update_;
   mutable ChunkSource<W, row_major> w_;
   mutable ChunkSource<const G, row_major> g_;
   mutable std::tuple<ChunkSource<State, row_major>...> state_;
@@ -191,28 +200,27 @@ private:
 // Whether the norms that a constraint needs can be summed while a step updates
 // the weights.
 template <class C>
-concept NormConstraint = requires(const C &constraint) {
-  { constraint.grouping() } -> Grouping;
+concept NormConstraint = requires(const C& constraint) {
+  requires Grouping<std::remove_cvref_t<decltype(constraint.grouping())>>;
   { constraint.band() } -> std::same_as<NormBand>;
 };
 
 // Throws, before anything is written, where a constraint's grouping does not
 // fit the weights.
 template <class W, class C>
-void check_constraint(W &weights, const C &constraint) {
-  if constexpr (NormConstraint<C>)
-    make_view(weights, constraint.grouping());
+void check_constraint(W& weights, const C& constraint) {
+  if constexpr (NormConstraint<C>) make_view(weights, constraint.grouping());
 }
 
 // Updates the weights and applies the constraint: in one pass over memory where
 // the constraint is one of norms, else one after the other. The weights come
 // out the same to the bit.
 template <class W, class Walk, class C>
-Report step_and_constrain(W &weights, const Walk &walk, C &constraint) {
+Report step_and_constrain(W& weights, const Walk& walk, C& constraint) {
   if constexpr (NormConstraint<C> && Walk::in_memory) {
     const auto view = make_view(weights, constraint.grouping());
-    const auto changed = [](Index, const auto &) {};
-    const auto refresh = [walk](const auto *x, Index n) { walk.piece(x, n); };
+    const auto changed = [](Index, const auto&) {};
+    const auto refresh = [walk](const auto* x, Index n) { walk.piece(x, n); };
     return NormPass(view, constraint.band(), changed, refresh).all();
   } else {
     walk.all();
@@ -220,18 +228,38 @@ Report step_and_constrain(W &weights, const Walk &walk, C &constraint) {
   }
 }
 
-// A gradient as it can be read in pieces: products and the like are evaluated
-// first, once.
+// Whether each entry of an expression depends on the entries at its own place alone, so that it can
+// be read in pieces while the weights, which it may hold, change elsewhere.
+template <class X>
+inline constexpr bool is_entrywise = has_strides<X>;
+template <class X>
+inline constexpr bool is_entrywise<const X> = is_entrywise<X>;
+template <class Op, class A>
+inline constexpr bool is_entrywise<Eigen::CwiseUnaryOp<Op, A>> = is_entrywise<A>;
+template <class Op, class A, class B>
+inline constexpr bool is_entrywise<Eigen::CwiseBinaryOp<Op, A, B>> =
+    is_entrywise<A>&& is_entrywise<B>;
+template <class Op, class A>
+inline constexpr bool is_entrywise<Eigen::CwiseNullaryOp<Op, A>> = true;
+template <class A>
+inline constexpr bool is_entrywise<Eigen::Transpose<A>> = is_entrywise<A>;
+template <class A>
+inline constexpr bool is_entrywise<Eigen::ArrayWrapper<A>> = is_entrywise<A>;
+template <class A>
+inline constexpr bool is_entrywise<Eigen::MatrixWrapper<A>> = is_entrywise<A>;
+
+// A gradient as it can be read in pieces: products, reductions and the like are evaluated first,
+// once.
 template <class G>
-using GradientValue = typename Eigen::internal::nested_eval<G, 1>::type;
+using GradientValue = std::conditional_t<is_entrywise<G>, const G&, const typename G::PlainObject>;
 
 template <class Parameter, class X>
 concept SameScalar = std::is_same_v < typename Dense<X>::Scalar,
 typename Parameter::Scalar > ;
 
 template <class Parameter, class W, class G, class C>
-concept CanStep = Weights<W> && SameScalar<Parameter, W> &&
-    SameScalar<Parameter, G> && Constraint<C, Dense<W>>;
+concept CanStep =
+    Weights<W> && SameScalar<Parameter, W> && SameScalar<Parameter, G> && Constraint<C, Dense<W>>;
 
 // States in a sentence each what a step asks for.
 template <class Parameter, class W, class G, class C>
@@ -241,8 +269,7 @@ constexpr void explain_step() {
     static_assert(SameScalar<Parameter, W>,
                   "rein: the weights must have the scalar that the optimizer "
                   "was made for");
-    static_assert(SameScalar<Parameter, G>,
-                  "rein: the gradient must have the weights' scalar");
+    static_assert(SameScalar<Parameter, G>, "rein: the gradient must have the weights' scalar");
     static_assert(Constraint<C, Dense<W>>,
                   "rein: a constraint must be callable on the weights and "
                   "return void or Report");
@@ -251,20 +278,17 @@ constexpr void explain_step() {
 
 // Refuses a matrix of another shape than the optimizer's.
 template <class X>
-void require_shape(const char *owner, const char *argument, const X &x,
-                   Index rows, Index cols) {
+void require_shape(const char* owner, const char* argument, const X& x, Index rows, Index cols) {
   if (x.rows() != rows || x.cols() != cols) {
-    invalid_argument(std::string("rein::") + owner + ": the shape of " +
-                     argument + " is " + shape(x.rows(), x.cols()) +
-                     "; it must be that of the weights at construction, " +
-                     shape(rows, cols));
+    invalid_argument(std::string("rein::") + owner + ": the shape of " + argument + " is " +
+                     shape(x.rows(), x.cols()) +
+                     "; it must be that of the weights at construction, " + shape(rows, cols));
   }
 }
 
 // Calls use(g) with g = gradient (negated to maximize) + decay * w.
 template <class W, class G, class Real, class Use>
-void with_decay(const G &gradient, const W &w, bool maximize, Real decay,
-                const Use &use) {
+void with_decay(const G& gradient, const W& w, bool maximize, Real decay, const Use& use) {
   if (!maximize && decay == 0) {
     use(gradient);
     return;
@@ -279,4 +303,4 @@ void with_decay(const G &gradient, const W &w, bool maximize, Real decay,
   use(g);
 }
 
-} // namespace rein::detail
+}  // namespace rein::detail

@@ -12,48 +12,45 @@ namespace rein::detail {
 
 // The one view behind every grouping: entry i of part o of vector v is
 // data[o * outer_stride + v * vector_stride + i * inner_stride].
-template <class Entry> struct StridedView {
+template <class Entry>
+struct StridedView {
   using Scalar = std::remove_const_t<Entry>;
 
-  Entry *data;
+  Entry* data;
   Index outer, vectors, inner;
   Index outer_stride, vector_stride, inner_stride;
 
   Index length() const { return outer * inner; }
-  Entry *at(Index o, Index v) const {
-    return data + o * outer_stride + v * vector_stride;
-  }
-  Entry &entry(Index o, Index v, Index i) const {
-    return at(o, v)[i * inner_stride];
-  }
+  Entry* at(Index o, Index v) const { return data + o * outer_stride + v * vector_stride; }
+  Entry& entry(Index o, Index v, Index i) const { return at(o, v)[i * inner_stride]; }
 };
 
 // The same for an expression whose entries have no addresses that strides could
 // tell: Eigen's reverse(), or rows picked by a list of indices.
-template <class W, bool VectorsAreRows> struct CoefficientView {
+template <class W, bool VectorsAreRows>
+struct CoefficientView {
   using Scalar = typename W::Scalar;
 
-  W &weights;
+  W& weights;
   Index outer, vectors, inner;
 
   Index length() const { return outer * inner; }
-  Scalar &entry(Index o, Index v, Index i) const {
-    return VectorsAreRows ? weights.coeffRef(v + o, i)
-                          : weights.coeffRef(i, v + o);
+  Scalar& entry(Index o, Index v, Index i) const {
+    return VectorsAreRows ? weights.coeffRef(v + o, i) : weights.coeffRef(i, v + o);
   }
 };
 
 template <class W>
-inline constexpr bool
-    has_strides = (Eigen::internal::traits<std::remove_const_t<W>>::Flags &
-                   Eigen::DirectAccessBit) != 0;
+inline constexpr bool has_strides = (Eigen::internal::traits<std::remove_const_t<W>>::Flags &
+                                     Eigen::DirectAccessBit) != 0;
 
 struct Axis {
   Index size, stride;
 };
 
 // The axes of a matrix' memory: along the slower one first.
-template <class W> auto storage_axes(W &w) {
+template <class W>
+auto storage_axes(W& w) {
   struct Axes {
     Axis slow, fast;
   };
@@ -63,63 +60,64 @@ template <class W> auto storage_axes(W &w) {
 }
 
 // Adjacent runs are one run.
-template <class View> View joined(View view) {
-  if (view.outer_stride == view.inner * view.inner_stride &&
-      view.vectors == 1) {
+template <class View>
+View joined(View view) {
+  if (view.outer_stride == view.inner * view.inner_stride && view.vectors == 1) {
     view.inner *= view.outer;
     view.outer = 1;
   }
   return view;
 }
 
-template <class W> auto strided_view(W &w, Whole) {
+template <class W>
+auto strided_view(W& w, Whole) {
   const auto [slow, fast] = storage_axes(w);
   using Entry = std::remove_pointer_t<decltype(w.data())>;
-  return joined(StridedView<Entry>{w.data(), slow.size, 1, fast.size,
-                                   slow.stride, 0, fast.stride});
+  return joined(StridedView<Entry>{w.data(), slow.size, 1, fast.size, slow.stride, 0, fast.stride});
 }
 
 // The vectors lie along the fast axis of the memory, or across it.
-template <bool AlongFastAxis, class W> auto strided_view_of_lines(W &w) {
+template <bool AlongFastAxis, class W>
+auto strided_view_of_lines(W& w) {
   const auto [slow, fast] = storage_axes(w);
   using Entry = std::remove_pointer_t<decltype(w.data())>;
   return AlongFastAxis
-             ? StridedView<Entry>{w.data(), 1,           slow.size,  fast.size,
-                                  0,        slow.stride, fast.stride}
-             : StridedView<Entry>{w.data(),    slow.size,   fast.size, 1,
-                                  slow.stride, fast.stride, 1};
+             ? StridedView<Entry>{w.data(), 1, slow.size, fast.size, 0, slow.stride, fast.stride}
+             : StridedView<Entry>{w.data(), slow.size, fast.size, 1, slow.stride, fast.stride, 1};
 }
 
-template <class W> auto strided_view(W &w, PerRow) {
+template <class W>
+auto strided_view(W& w, PerRow) {
   return strided_view_of_lines<W::IsRowMajor>(w);
 }
 
-template <class W> auto strided_view(W &w, PerCol) {
+template <class W>
+auto strided_view(W& w, PerCol) {
   return strided_view_of_lines<!W::IsRowMajor>(w);
 }
 
-template <class W> auto strided_view(W &w, const PerFilter &kernel) {
+template <class W>
+auto strided_view(W& w, const PerFilter& kernel) {
   const Index size = kernel.outer * kernel.filters * kernel.inner;
   if (size != w.size()) {
     invalid_argument("rein::per_filter: the product of dims is " + text(size) +
                      "; it must be the number of weights, " + text(w.size()));
   }
   const auto [slow, fast] = storage_axes(w);
-  const bool contiguous = (fast.size <= 1 || fast.stride == 1) &&
-                          (slow.size <= 1 || slow.stride == fast.size);
+  const bool contiguous =
+      (fast.size <= 1 || fast.stride == 1) && (slow.size <= 1 || slow.stride == fast.size);
   if (size != 0 && !contiguous) {
-    invalid_argument("rein::per_filter: the weights' strides are " +
-                     text(slow.stride) + " and " + text(fast.stride) +
-                     "; they must be contiguous");
+    invalid_argument("rein::per_filter: the weights' strides are " + text(slow.stride) + " and " +
+                     text(fast.stride) + "; they must be contiguous");
   }
   using Entry = std::remove_pointer_t<decltype(w.data())>;
-  return joined(StridedView<Entry>{w.data(), kernel.outer, kernel.filters,
-                                   kernel.inner, kernel.filters * kernel.inner,
-                                   kernel.inner, 1});
+  return joined(StridedView<Entry>{w.data(), kernel.outer, kernel.filters, kernel.inner,
+                                   kernel.filters * kernel.inner, kernel.inner, 1});
 }
 
 // The view of w's entries that the grouping asks for.
-template <class W, class G> auto make_view(W &w, const G &grouping) {
+template <class W, class G>
+auto make_view(W& w, const G& grouping) {
   if constexpr (has_strides<W>) {
     return strided_view(w, grouping);
   } else if constexpr (std::is_same_v<G, PerRow>) {
@@ -129,10 +127,8 @@ template <class W, class G> auto make_view(W &w, const G &grouping) {
   } else if constexpr (std::is_same_v<G, Whole>) {
     return CoefficientView<W, true>{w, w.rows(), 1, w.cols()};
   } else {
-    static_assert(
-        has_strides<W>,
-        "rein: per_filter needs weights that are contiguous in memory");
+    static_assert(has_strides<W>, "rein: per_filter needs weights that are contiguous in memory");
   }
 }
 
-} // namespace rein::detail
+}  // namespace rein::detail

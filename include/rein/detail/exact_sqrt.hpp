@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cmath>
+
+#include <Eigen/Core>
+
+namespace rein::detail {
+
+// Eigen's psqrt of floats is an estimate on x86: an ulp off, and a NaN for Inf, which would then be
+// written into the weights. The instruction for the right root takes no longer here, as the
+// division next to it is the bottleneck.
+template <class P>
+P exact_root(const P& x) {
+  return Eigen::internal::psqrt(x);
+}
+#if defined(EIGEN_VECTORIZE_SSE)
+inline Eigen::internal::Packet4f exact_root(const Eigen::internal::Packet4f& x) {
+  return _mm_sqrt_ps(x);
+}
+#endif
+#if defined(EIGEN_VECTORIZE_AVX)
+inline Eigen::internal::Packet8f exact_root(const Eigen::internal::Packet8f& x) {
+  return _mm256_sqrt_ps(x);
+}
+#endif
+#if defined(EIGEN_VECTORIZE_AVX512)
+inline Eigen::internal::Packet16f exact_root(const Eigen::internal::Packet16f& x) {
+  return _mm512_sqrt_ps(x);
+}
+inline Eigen::internal::Packet8d exact_root(const Eigen::internal::Packet8d& x) {
+  return _mm512_sqrt_pd(x);
+}
+#endif
+
+template <class Real>
+struct ExactSqrt {
+  Real operator()(Real x) const { return std::sqrt(x); }
+  template <class P>
+  P packetOp(const P& x) const {
+    return exact_root(x);
+  }
+};
+
+template <class X>
+auto exact_sqrt(const Eigen::ArrayBase<X>& x) {
+  return x.derived().unaryExpr(ExactSqrt<typename X::Scalar>{});
+}
+
+}  // namespace rein::detail
+
+template <class Real>
+struct Eigen::internal::functor_traits<rein::detail::ExactSqrt<Real>>
+    : Eigen::internal::functor_traits<Eigen::internal::scalar_sqrt_op<Real>> {};
