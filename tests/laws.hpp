@@ -356,8 +356,8 @@ struct Plan {
   const rein::FilterLayout* layout = nullptr;
 };
 
-inline constexpr rein::FilterLayout layouts[] = {"oihw",  "iohw", "hwio", "ohwi", "oiw",
-                                                 "dhwio", "hwoo", "ooi",  "o",    "io"};
+inline constexpr rein::FilterLayout layouts[] = {"oihw", "iohw", "hwio", "ohwi", "oiw", "dhwio",
+                                                 "hwoo", "ooi",  "o",    "io",   "hwo"};
 
 inline std::string describe(const Plan& plan) {
   const char* const kinds[] = {"per_row", "per_col", "whole", "per_filter"};
@@ -431,6 +431,19 @@ inline std::vector<Plan> first_plans(const oracle::Rule& rule) {
   plans.push_back({{Grouping::filters, "oihw", {5, 7, 1, 1}}, 5, 7, rule, &layouts[0]});
   plans.push_back({{Grouping::filters, "hwoo", {0, 3, 4, 2}}, 0, 24, rule, &layouts[6]});
   return plans;
+}
+
+/// A single vector, long enough to be shared among threads.
+inline std::vector<Plan> long_plans(const oracle::Rule& rule) {
+  using oracle::Grouping;
+  return {{{Grouping::whole}, 1, 131'105, rule},
+          {{Grouping::whole}, 131'105, 1, rule},
+          {{Grouping::whole}, 150, 901, rule},
+          {{Grouping::whole}, 70, 9001, rule},
+          {{Grouping::whole}, 9001, 15, rule},
+          {{Grouping::rows}, 1, 270'001, rule},
+          {{Grouping::cols}, 140'000, 1, rule},
+          {{Grouping::filters, "hwo", {400, 331, 1}}, 400, 331, rule, &layouts[10]}};
 }
 
 template <class W>
@@ -621,21 +634,27 @@ void for_each_view(Index rows, Index cols, Use use) {
   }
 }
 
-/// The constraint obeys the laws on `plans` random shapes, for each of the rules.
+/// The constraint obeys the laws on each of the plans.
 template <class Scalar, class Make>
-void obey_everywhere(const std::vector<oracle::Rule>& rules, int plans, const Make& make) {
-  Random random(1);
+void obey_plans(const std::vector<Plan>& plans, const Make& make, Random& random) {
   INFO("REIN_TEST_SEED=" << seed());
-  const auto obey_one = [&](const Plan& plan) {
+  for (const Plan& plan : plans) {
     INFO(describe(plan));
     for_each_order<Scalar>(plan.rows, plan.cols, random.index(4), [&](const char* view, auto& w) {
       obey_plan(view, w, plan, make, random);
     });
-  };
-  for (const Plan& plan : first_plans(rules.front())) obey_one(plan);
-  for (const oracle::Rule& rule : rules) {
-    for (int k = 0; k < plans; ++k) obey_one(random_plan(rule, random));
   }
+}
+
+/// The constraint obeys the laws on `plans` random shapes, for each of the rules.
+template <class Scalar, class Make>
+void obey_everywhere(const std::vector<oracle::Rule>& rules, int plans, const Make& make) {
+  Random random(1);
+  std::vector<Plan> all = first_plans(rules.front());
+  for (const oracle::Rule& rule : rules) {
+    for (int k = 0; k < plans; ++k) all.push_back(random_plan(rule, random));
+  }
+  obey_plans<Scalar>(all, make, random);
 }
 
 }  // namespace laws

@@ -33,6 +33,20 @@ TEST_CASE("max_norm obeys the laws: bfloat16") { obeys_the_laws<Eigen::bfloat16>
 TEST_CASE("max_norm obeys the laws: complex<float>") { obeys_the_laws<std::complex<float>>(); }
 TEST_CASE("max_norm obeys the laws: complex<double>") { obeys_the_laws<std::complex<double>>(); }
 
+TEST_CASE("max_norm: a single long vector obeys the laws") {
+  laws::Random random(15);
+  const auto check = [&](auto scalar, double high) {
+    for (int k = 0; k < 3; ++k) {
+      laws::obey_plans<decltype(scalar)>(laws::long_plans({.high = high}), make, random);
+    }
+  };
+  check(float(), 1);
+  check(float(), 1e-40);
+  check(double(), 2);
+  check(Eigen::half(), 3);
+  check(std::complex<float>(), 0.25);
+}
+
 TEST_CASE("max_norm: the rows that are too long are brought onto the limit") {
   Eigen::Matrix<double, 2, 2> w;
   w << 3, 4, 0.1, 0;

@@ -25,10 +25,10 @@ struct Tied {
   }
 
   template <class Factor>
-  void rescale(Eigen::Index v, const Factor& by) {
+  void rescale(Eigen::Index v, const Factor& by) const {
     const detail::ScaledNumber factor = detail::scaled(by);
     using Scalar = typename detail::Dense<Bias>::Scalar;
-    Scalar& entry = bias.coeffRef(v);
+    Scalar& entry = const_cast<Bias&>(bias).coeffRef(v);  // a view's constness is not its entries'
     if constexpr (detail::ScalarTraits<Scalar>::components == 2) {
       entry = Scalar(detail::careful_product(entry.real(), factor),
                      detail::careful_product(entry.imag(), factor));

@@ -17,11 +17,15 @@ template <class T>
 inline constexpr bool is_tied = false;
 template <class Bias>
 inline constexpr bool is_tied<Tied<Bias>> = true;
+template <class T>
+inline constexpr bool is_tied<const T> = is_tied<T>;
 
 template <class T>
 inline constexpr bool is_only = false;
 template <class Indices>
 inline constexpr bool is_only<Only<Indices>> = true;
+template <class T>
+inline constexpr bool is_only<const T> = is_only<T>;
 
 // Applies the pass to the vectors that an only() among the arguments lists, or
 // to all of them.
@@ -47,7 +51,7 @@ Report run(Pass& pass, const With&... with) {
 // into the band. Each of `with` is a tied() or an only(), all of them checked
 // before anything is written.
 template <class W, class G, class... With>
-Report constrain_norms(W&& weights, const G& grouping, const NormBand& band, With&... with) {
+Report constrain_norms(W&& weights, const G& grouping, const NormBand& band, const With&... with) {
   explain_weights<W>();
   static_assert(((is_tied<With> || is_only<With>)&&...),
                 "rein: after the weights, a norm constraint takes tied(bias) "
@@ -59,7 +63,7 @@ Report constrain_norms(W&& weights, const G& grouping, const NormBand& band, Wit
     auto view = make_view(weights, grouping);
     (with.template check<W>(view.vectors), ...);
     auto changed = [&]([[maybe_unused]] Index v, [[maybe_unused]] const auto& factor) {
-      [[maybe_unused]] const auto tell = [&](auto& argument) {
+      [[maybe_unused]] const auto tell = [&](const auto& argument) {
         if constexpr (is_tied<std::remove_cvref_t<decltype(argument)>>) {
           argument.rescale(v, factor);
         }
