@@ -27,23 +27,19 @@ struct AdamOptions {
 /// Adam and AdamW for one parameter, with a constraint applied after each step.
 ///
 ///     t <- t + 1
-///     g <- gradient (negated to maximize) + weight_decay * w       (AdamW: w
-///     <- w * (1 -
-///                                                       learning_rate *
-///                                                       weight_decay) instead)
+///     g <- gradient (negated to maximize) + weight_decay * w       (AdamW: w <- w * (1 -
+///                                                       learning_rate * weight_decay) instead)
 ///     m <- beta1 * m + (1 - beta1) * g
-///     v <- beta2 * v + (1 - beta2) * g^2          (amsgrad: the largest v so
-///     far is used below) w <- w - learning_rate / (1 - beta1^t) * m / (sqrt(v)
-///     / sqrt(1 - beta2^t) + epsilon)
+///     v <- beta2 * v + (1 - beta2) * g^2          (amsgrad: the largest v so far is used below)
+///     w <- w - learning_rate / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + epsilon)
 ///
-/// as in torch.optim.Adam and AdamW (Kingma and Ba 2015; Loshchilov and Hutter
-/// 2019). The object takes the parameter's shape and scalar at construction,
-/// counts its own steps, and keeps no reference to the parameter. Bad options
-/// and other shapes are refused with std::invalid_argument, and then nothing is
-/// written.
+/// as in torch.optim.Adam and AdamW (Kingma and Ba 2015; Loshchilov and Hutter 2019). The object
+/// takes the parameter's shape and scalar at construction, counts its own steps, and keeps no
+/// reference to the parameter. Bad options and other shapes are refused with std::invalid_argument,
+/// and then nothing is written.
 ///
-///     rein::Adam adam{W, {.learning_rate = 1e-3}, rein::MaxNorm{3.0,
-///     rein::per_row}}; rein::Report r = adam.step(W, gradient);
+///     rein::Adam adam{W, {.learning_rate = 1e-3}, rein::MaxNorm{3.0, rein::per_row}};
+///     rein::Report r = adam.step(W, gradient);
 template <class Parameter, class C = Unconstrained>
 class Adam {
   using Real = typename detail::ScalarTraits<typename Parameter::Scalar>::Real;
@@ -62,9 +58,8 @@ class Adam {
     if (options_.amsgrad) max_second_moment_.setZero(rows_, cols_);
   }
 
-  /// Updates the weights in place and applies the constraint. `gradient` is any
-  /// dense expression of the parameter's shape and scalar. Returns the
-  /// constraint's report.
+  /// Updates the weights in place and applies the constraint. `gradient` is any dense expression of
+  /// the parameter's shape and scalar. Returns the constraint's report.
   template <class W, class G>
   Report step(W&& weights, const Eigen::DenseBase<G>& gradient) {
     detail::explain_step<Parameter, W, G, C>();
@@ -102,9 +97,8 @@ class Adam {
   C& constraint() { return constraint_; }
   const C& constraint() const { return constraint_; }
 
-  /// The moments (the largest second moment is empty until amsgrad is used) and
-  /// the number of steps done. Assign all of them to resume a run; it continues
-  /// bit for bit.
+  /// The moments (the largest second moment is empty until amsgrad is used) and the number of steps
+  /// done. Assign all of them to resume a run; it continues bit for bit.
   Parameter& first_moment() { return first_moment_; }
   const Parameter& first_moment() const { return first_moment_; }
   Parameter& second_moment() { return second_moment_; }

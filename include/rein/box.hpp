@@ -8,12 +8,10 @@
 
 namespace rein {
 
-/// Every entry within two bounds: w <- min(max(w, low), high), as torch.clamp
-/// does.
+/// Every entry within two bounds: w <- min(max(w, low), high), as torch.clamp does.
 ///
-/// The bounds are rounded to the weights' scalar. The report counts entries. A
-/// NaN or an Inf is left alone. Refused with std::invalid_argument: a bound
-/// that is not finite, and low > high.
+/// The bounds are rounded to the weights' scalar. The report counts entries. A NaN or an Inf is
+/// left alone. Refused with std::invalid_argument: a bound that is not finite, and low > high.
 ///
 ///     rein::Box box{-0.5, 0.5};
 ///     box(W);   // entries -2, 0.1 and 1 become -0.5, 0.1 and 0.5

@@ -43,8 +43,7 @@ concept DenseExpression = requires(D& d) {
 template <class W>
 concept DenseWeights = DenseExpression<Dense<W>>;
 
-// Whether storing an entry through W compiles, and the result outlives the
-// call.
+// Whether storing an entry through W compiles, and the result outlives the call.
 template <class W>
 concept Writable =
     DenseWeights<W> && !std::is_const_v<std::remove_reference_t<W>> &&
@@ -59,26 +58,24 @@ template <class W>
 constexpr void explain_weights() {
   static_assert(DenseWeights<W>, "rein: the weights must be a dense Eigen matrix or array");
   if constexpr (DenseWeights<W>) {
-    static_assert(Writable<W>,
-                  "rein: the weights must be writable: not const, "
-                  "and not a temporary such as a + b");
+    static_assert(
+        Writable<W>,
+        "rein: the weights must be writable: not const, and not a temporary such as a + b");
     static_assert(SupportedScalar<W>,
-                  "rein: the weights' scalar must be float, double, "
-                  "Eigen::half, Eigen::bfloat16, "
+                  "rein: the weights' scalar must be float, double, Eigen::half, Eigen::bfloat16, "
                   "std::complex<float> or std::complex<double>");
   }
 }
 
 }  // namespace detail
 
-/// What a constraint can be applied to: any writable dense Eigen expression
-/// (Matrix, Array, Map, Block, Transpose, Ref, ...) of float, double, half,
-/// bfloat16 or complex entries.
+/// What a constraint can be applied to: any writable dense Eigen expression (Matrix, Array, Map,
+/// Block, Transpose, Ref, ...) of float, double, half, bfloat16 or complex entries.
 template <class W>
 concept Weights = detail::Writable<W> && detail::SupportedScalar<W>;
 
-/// A constraint is anything that can be called on the weights and returns
-/// nothing or a Report. It changes the weights in place.
+/// A constraint is anything that can be called on the weights and returns nothing or a Report. It
+/// changes the weights in place.
 ///
 ///     auto halve = [](auto& W) { W *= 0.5f; };
 ///     rein::Sgd sgd{W, {.learning_rate = 0.1}, halve};

@@ -11,8 +11,7 @@
 
 namespace rein {
 
-// Groupings say which entries of the weights form one vector, that is, one
-// unit's incoming weights.
+// Groupings say which entries of the weights form one vector, that is, one unit's incoming weights.
 
 /// Each row is one vector: PyTorch's Linear weight, outputs x inputs.
 struct PerRow {};
@@ -26,9 +25,9 @@ inline constexpr PerCol per_col{};
 struct Whole {};
 inline constexpr Whole whole{};
 
-/// The axes of a convolution kernel's linear memory, slowest first, one letter
-/// each. The letter o marks the filters' axis. Checked while compiling: a
-/// layout without o, or whose os are not adjacent, is refused.
+/// The axes of a convolution kernel's linear memory, slowest first, one letter each. The letter o
+/// marks the filters' axis. Checked while compiling: a layout without o, or whose os are not
+/// adjacent, is refused.
 class FilterLayout {
  public:
   consteval FilterLayout(const char* axes) : axes_(axes) {  // NOLINT: converts on purpose
@@ -48,8 +47,8 @@ class FilterLayout {
   std::string_view axes_;
 };
 
-/// Each output filter of a convolution kernel is one vector, whatever matrix
-/// holds the kernel's memory. Made by per_filter().
+/// Each output filter of a convolution kernel is one vector, whatever matrix holds the kernel's
+/// memory. Made by per_filter().
 struct PerFilter {
   Eigen::Index outer;    ///< product of the dims before the os
   Eigen::Index filters;  ///< product of the os' dims
@@ -60,14 +59,12 @@ struct PerFilter {
 
 /// Groups a convolution kernel by output filter.
 ///
-/// `layout` names the axes of the weights' linear memory, slowest first, and
-/// `dims` gives their sizes: "oihw" in PyTorch ("iohw" when transposed), "hwio"
-/// in Keras and TensorFlow, "ohwi" in MLX, any rank. A run of adjacent os makes
-/// each combination a vector of its own (Keras' depthwise kernel: "hwoo"). The
-/// weights must be contiguous and hold as many entries as the product of dims.
+/// `layout` names the axes of the weights' linear memory, slowest first, and `dims` gives their
+/// sizes: "oihw" in PyTorch ("iohw" when transposed), "hwio" in Keras and TensorFlow, "ohwi" in
+/// MLX, any rank. A run of adjacent os makes each combination a vector of its own (Keras' depthwise
+/// kernel: "hwoo"). The weights must be contiguous and hold as many entries as the product of dims.
 ///
-/// Throws std::invalid_argument if the number of dims is not the layout's or a
-/// dim is negative.
+/// Throws std::invalid_argument if the number of dims is not the layout's or a dim is negative.
 ///
 ///     rein::MaxNorm max_norm{3.0, rein::per_filter("oihw", {64, 32, 3, 3})};
 inline PerFilter per_filter(FilterLayout layout, std::span<const Eigen::Index> dims) {

@@ -9,18 +9,14 @@
 
 namespace rein {
 
-/// Max-norm regularisation: v <- v * min(1, limit / ||v||_2) for every vector v
-/// of the grouping.
+/// Max-norm regularisation: v <- v * min(1, limit / ||v||_2) for every vector v of the grouping.
 ///
-/// A vector within the limit is not written to. `limit` is in the units of the
-/// weights, finite and
-/// >= 0; anything else is refused with std::invalid_argument. Takes tied(bias)
-/// and only(indices) after the weights. Srivastava et al., "Dropout", JMLR 15
-/// (2014), section 5.1.
+/// A vector within the limit is not written to. `limit` is in the units of the weights, finite and
+/// >= 0; anything else is refused with std::invalid_argument. Takes tied(bias) and only(indices)
+/// after the weights. Srivastava et al., "Dropout", JMLR 15 (2014), section 5.1.
 ///
 ///     rein::MaxNorm max_norm{1.0, rein::per_row};
-///     rein::Report r = max_norm(W);   // rows (3, 4) and (0.1, 0) become (0.6,
-///     0.8) and (0.1, 0)
+///     rein::Report r = max_norm(W);   // rows (3, 4) and (0.1, 0) become (0.6, 0.8) and (0.1, 0)
 ///                                     // r.changed == 1, r.largest_norm == 5
 template <Grouping G>
 class MaxNorm {

@@ -12,14 +12,12 @@ namespace rein {
 /// Keeps norms between two limits: v <- v * n' / n, where n = ||v||_2 and
 /// n' = n + rate * (clamp(n, low, high) - n). Zero vectors stay zero.
 ///
-/// At rate 1 the norm lands on the limit; below, it moves that part of the way
-/// at each call. Refused with std::invalid_argument: low or high that is not
-/// finite and >= 0, low > high, and a rate outside [0, 1]. Takes tied(bias) and
-/// only(indices) after the weights.
+/// At rate 1 the norm lands on the limit; below, it moves that part of the way at each call.
+/// Refused with std::invalid_argument: low or high that is not finite and >= 0, low > high, and a
+/// rate outside [0, 1]. Takes tied(bias) and only(indices) after the weights.
 ///
 ///     rein::MinMaxNorm min_max_norm{0.5, 1.0, rein::per_col};
-///     min_max_norm(W);   // columns of norm 0.1, 0.7 and 5 get norm 0.5, 0.7
-///     and 1
+///     min_max_norm(W);   // columns of norm 0.1, 0.7 and 5 get norm 0.5, 0.7 and 1
 template <Grouping G>
 class MinMaxNorm {
  public:

@@ -8,8 +8,7 @@
 
 namespace rein {
 
-/// Every entry >= 0: w <- max(w, 0). The report counts entries. A NaN or an Inf
-/// is left alone.
+/// Every entry >= 0: w <- max(w, 0). The report counts entries. A NaN or an Inf is left alone.
 struct NonNegative {
   template <class W>
   Report operator()(W&& weights) const {

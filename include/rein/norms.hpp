@@ -14,10 +14,10 @@ namespace rein {
 
 /// The L2 norms of the grouping's vectors, in order, as an Eigen array.
 ///
-/// Right to 2 eps at any length, also where squares overflow or underflow. The
-/// array's scalar is float for half, bfloat16, float and complex<float> weights
-/// and double otherwise; a norm beyond its largest number is Inf. A vector that
-/// holds an Inf has norm Inf, one that holds a NaN has norm NaN.
+/// Right to 2 eps at any length, also where squares overflow or underflow. The array's scalar is
+/// float for half, bfloat16, float and complex<float> weights and double otherwise; a norm beyond
+/// its largest number is Inf. A vector that holds an Inf has norm Inf, one that holds a NaN has
+/// norm NaN.
 ///
 ///     rein::norms(W, rein::per_row)   // rows (3, 4) and (0.1, 0): 5, 0.1
 template <class W, Grouping G>
@@ -38,16 +38,14 @@ auto norms(const Eigen::DenseBase<W>& weights, const G& grouping) {
   }
 }
 
-/// Multiplies each vector of the grouping by its factor, a finite number; a
-/// vector whose factor is 1 is not written to.
+/// Multiplies each vector of the grouping by its factor, a finite number; a vector whose factor is
+/// 1 is not written to.
 ///
-/// `factors` is a dense Eigen vector with one entry for each vector. Another
-/// size, or a factor that is a NaN or an Inf, is refused with
-/// std::invalid_argument and nothing is written. The report's `changed` counts
-/// the factors other than 1.
+/// `factors` is a dense Eigen vector with one entry for each vector. Another size, or a factor that
+/// is a NaN or an Inf, is refused with std::invalid_argument and nothing is written. The report's
+/// `changed` counts the factors other than 1.
 ///
-///     rein::rescale(W, rein::per_row, Eigen::Array2f(2, 1));   // doubles the
-///     first of two rows
+///     rein::rescale(W, rein::per_row, Eigen::Array2f(2, 1));   // doubles the first of two rows
 template <class W, Grouping G, class F>
 Report rescale(W&& weights, const G& grouping, const Eigen::DenseBase<F>& factors) {
   detail::explain_weights<W>();

@@ -60,10 +60,9 @@ struct Only {
   }
 };
 
-/// Limits a norm constraint to the listed vectors, for example the rows of an
-/// embedding that a batch touched; the others are not even read. `indices` is
-/// anything with size() and [], such as an Eigen vector or a std::vector. An
-/// index that is out of range or listed twice is refused with
+/// Limits a norm constraint to the listed vectors, for example the rows of an embedding that a
+/// batch touched; the others are not even read. `indices` is anything with size() and [], such as
+/// an Eigen vector or a std::vector. An index that is out of range or listed twice is refused with
 /// std::invalid_argument before anything is written.
 ///
 ///     max_norm(embedding, rein::only(batch_rows));

@@ -20,22 +20,19 @@ struct SgdOptions {
   bool maximize = false;    ///< climbs along the gradient instead
 };
 
-/// Stochastic gradient descent for one parameter, with a constraint applied
-/// after each step.
+/// Stochastic gradient descent for one parameter, with a constraint applied after each step.
 ///
 ///     g <- gradient (negated to maximize) + weight_decay * w
-///     buffer <- g at the first step, momentum * buffer + (1 - dampening) * g
-///     later w <- w - learning_rate * d,  where d is g without momentum, buffer
-///     with momentum,
+///     buffer <- g at the first step, momentum * buffer + (1 - dampening) * g later
+///     w <- w - learning_rate * d,  where d is g without momentum, buffer with momentum,
 ///                                  and g + momentum * buffer with nesterov
 ///
-/// as in torch.optim.SGD. The object takes the parameter's shape and scalar at
-/// construction and keeps no reference to it. Bad options and other shapes are
-/// refused with std::invalid_argument, and then nothing is written.
+/// as in torch.optim.SGD. The object takes the parameter's shape and scalar at construction and
+/// keeps no reference to it. Bad options and other shapes are refused with std::invalid_argument,
+/// and then nothing is written.
 ///
-///     rein::Sgd sgd{W, {.learning_rate = 0.1, .momentum = 0.9},
-///     rein::MaxNorm{3.0, rein::per_row}}; rein::Report r = sgd.step(W,
-///     gradient);
+///     rein::Sgd sgd{W, {.learning_rate = 0.1, .momentum = 0.9}, rein::MaxNorm{3.0,
+///     rein::per_row}}; rein::Report r = sgd.step(W, gradient);
 template <class Parameter, class C = Unconstrained>
 class Sgd {
   using Real = typename detail::ScalarTraits<typename Parameter::Scalar>::Real;
@@ -52,9 +49,8 @@ class Sgd {
     if (has_momentum()) momentum_.setZero(rows_, cols_);
   }
 
-  /// Updates the weights in place and applies the constraint. `gradient` is any
-  /// dense expression of the parameter's shape and scalar. Returns the
-  /// constraint's report.
+  /// Updates the weights in place and applies the constraint. `gradient` is any dense expression of
+  /// the parameter's shape and scalar. Returns the constraint's report.
   template <class W, class G>
   Report step(W&& weights, const Eigen::DenseBase<G>& gradient) {
     detail::explain_step<Parameter, W, G, C>();
@@ -91,8 +87,8 @@ class Sgd {
   C& constraint() { return constraint_; }
   const C& constraint() const { return constraint_; }
 
-  /// The momentum buffer (empty until momentum is used) and the number of steps
-  /// done. Assign both to resume a run; it continues bit for bit.
+  /// The momentum buffer (empty until momentum is used) and the number of steps done. Assign both
+  /// to resume a run; it continues bit for bit.
   Parameter& momentum() { return momentum_; }
   const Parameter& momentum() const { return momentum_; }
   Eigen::Index& steps() { return steps_; }

@@ -38,16 +38,13 @@ struct Tied {
   }
 };
 
-/// Ties a bias to the weights of a norm constraint: bias(i) is multiplied by
-/// the factor of vector i, so that the boundary <w_i, x> + bias(i) = 0 of a
-/// linear unit does not move.
+/// Ties a bias to the weights of a norm constraint: bias(i) is multiplied by the factor of vector
+/// i, so that the boundary <w_i, x> + bias(i) = 0 of a linear unit does not move.
 ///
-/// The bias is a writable dense vector with one entry for each vector and the
-/// weights' scalar; another size is refused with std::invalid_argument before
-/// anything is written.
+/// The bias is a writable dense vector with one entry for each vector and the weights' scalar;
+/// another size is refused with std::invalid_argument before anything is written.
 ///
-///     max_norm(W, rein::tied(b));   // w = 100, b = -3000, limit 1: w = 1, b =
-///     -30
+///     max_norm(W, rein::tied(b));   // w = 100, b = -3000, limit 1: w = 1, b = -30
 template <class Bias>
 auto tied(Bias&& bias) {
   static_assert(Weights<Bias>, "rein: a tied bias must be a writable dense Eigen vector");

@@ -6,8 +6,7 @@
 
 namespace rein {
 
-/// Unit norm: v <- v / ||v||_2 for every vector v of the grouping. Zero vectors
-/// stay zero.
+/// Unit norm: v <- v / ||v||_2 for every vector v of the grouping. Zero vectors stay zero.
 ///
 /// Takes tied(bias) and only(indices) after the weights.
 ///

@@ -12,16 +12,16 @@
 
 namespace rein::detail {
 
-// Lanes to a block: 8 KiB of each row of memory. Sums and lost bits are 16 KiB,
-// which stay in the first cache beside it; narrower blocks (64 to 256 lanes)
-// were 2 to 4 times slower, because the stride defeats the prefetcher.
+// Lanes to a block: 8 KiB of each row of memory. Sums and lost bits are 16 KiB, which stay in the
+// first cache beside it; narrower blocks (64 to 256 lanes) were 2 to 4 times slower, because the
+// stride defeats the prefetcher.
 template <class Real>
 inline constexpr Index block_lanes = 8192 / static_cast<Index>(sizeof(Real));
 
-// The vectors [first, first + vectors) of a view whose vectors lie across the
-// memory, taken together: a lane is one place in the block's part of a row of
-// memory, and a vector is `inner` adjacent lanes. `refresh(x, n)` is called
-// before the n adjacent entries at x are read for the first time.
+// The vectors [first, first + vectors) of a view whose vectors lie across the memory, taken
+// together: a lane is one place in the block's part of a row of memory, and a vector is `inner`
+// adjacent lanes. `refresh(x, n)` is called before the n adjacent entries at x are read for the
+// first time.
 template <class Entry, class Refresh>
 class LaneBlock {
   using Scalar = std::remove_const_t<Entry>;
@@ -45,9 +45,8 @@ class LaneBlock {
 
   // Walks the block's memory once. Not for vectors of length 0.
   void sum_squares() {
-    // 8 columns to an error-free addition cost as much as a plain sum; 4
-    // cost 1.6 times. Folding after 16 of these keeps the second-order error of
-    // a float sum below 1e-8 at any length.
+    // 8 columns to an error-free addition cost as much as a plain sum; 4 cost 1.6 times. Folding
+    // after 16 of these keeps the second-order error of a float sum below 1e-8 at any length.
     constexpr Index group = 8;
     constexpr Index stretch = 16 * group;
     Index o = 0;

@@ -15,8 +15,8 @@ namespace rein::detail {
 // From this many adjacent entries on, a vector is worth taking on its own.
 inline constexpr Index long_run = 64;
 
-// Takes vectors that lie along the memory one after another. `refresh(x, n)` is
-// called before the n adjacent entries at x are read for the first time.
+// Takes vectors that lie along the memory one after another. `refresh(x, n)` is called before the n
+// adjacent entries at x are read for the first time.
 template <class Entry, class Refresh>
 class AlongVectors {
   using Scalar = std::remove_const_t<Entry>;
@@ -24,8 +24,7 @@ class AlongVectors {
   using Real = typename Traits::Real;
 
  public:
-  // Short vectors are taken packet_size at a time, so that their packets are
-  // added up together.
+  // Short vectors are taken packet_size at a time, so that their packets are added up together.
   static constexpr Index group = packet_size<Real>;
 
   AlongVectors(const StridedView<Entry>& view, const Refresh& refresh)
@@ -64,9 +63,8 @@ class AlongVectors {
     return square_sum(v, [](Index, Index, Index) {}).total();
   }
 
-  // The same, while the entries of vector `last` are multiplied by a factor,
-  // part by part. That takes 1.2 times a scale pass in the cache, where one
-  // after the other takes 1.7 times.
+  // The same, while the entries of vector `last` are multiplied by a factor, part by part. That
+  // takes 1.2 times a scale pass in the cache, where one after the other takes 1.7 times.
   Real square_sum_and_scale(Index v, Index last, Real factor) const {
     const auto scale_part = [=, this](Index o, Index i, Index n) {
       scale_run(view_.at(o, last) + i, n, factor);

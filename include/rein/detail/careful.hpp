@@ -6,10 +6,9 @@
 #include <rein/detail/scalar.hpp>
 #include <rein/detail/square_sum.hpp>
 
-// The second look at a vector whose plain sum of squares overflowed,
-// underflowed or is not a number, and at norms and factors that a double cannot
-// hold. Numbers are kept as mantissa * 2^exponent; entry by entry, slow, and
-// rarely needed.
+// The second look at a vector whose plain sum of squares overflowed, underflowed or is not a
+// number, and at norms and factors that a double cannot hold. Numbers are kept as
+// mantissa * 2^exponent; entry by entry, slow, and rarely needed.
 
 namespace rein::detail {
 
@@ -67,8 +66,7 @@ CarefulNorm careful_norm(const View& view, Index v) {
   if (largest_bits >= infinity_bits) return {false, {std::bit_cast<double>(largest_bits), 0}};
   if (largest_bits == 0) return {true, {0, 0}};
 
-  // A power of two brings the largest entry close to 1; the clamp keeps the
-  // power itself normal.
+  // A power of two brings the largest entry close to 1; the clamp keeps the power itself normal.
   const int exponent =
       std::clamp(scaled(std::bit_cast<double>(largest_bits)).exponent, -1000, 1000);
   const double scale = std::ldexp(1.0, -exponent);
@@ -80,9 +78,8 @@ CarefulNorm careful_norm(const View& view, Index v) {
   return {true, {std::sqrt(sum + lost), exponent}};
 }
 
-// x * factor for any factor >= 0: never an overflow, and rounded towards zero
-// where the result is subnormal, so that a shortened vector cannot grow past
-// its limit by rounding.
+// x * factor for any factor >= 0: never an overflow, and rounded towards zero where the result is
+// subnormal, so that a shortened vector cannot grow past its limit by rounding.
 template <class Component>
 Component careful_product(Component x, const ScaledNumber& factor) {
   using Traits = ScalarTraits<Component>;

@@ -27,8 +27,7 @@ inline constexpr bool is_only<Only<Indices>> = true;
 template <class T>
 inline constexpr bool is_only<const T> = is_only<T>;
 
-// Applies the pass to the vectors that an only() among the arguments lists, or
-// to all of them.
+// Applies the pass to the vectors that an only() among the arguments lists, or to all of them.
 template <class Pass, class... With>
 Report run(Pass& pass, const With&... with) {
   if constexpr ((is_only<With> || ...)) {
@@ -47,18 +46,15 @@ Report run(Pass& pass, const With&... with) {
   }
 }
 
-// What every norm constraint does: brings the norms of the grouping's vectors
-// into the band. Each of `with` is a tied() or an only(), all of them checked
-// before anything is written.
+// What every norm constraint does: brings the norms of the grouping's vectors into the band. Each
+// of `with` is a tied() or an only(), all of them checked before anything is written.
 template <class W, class G, class... With>
 Report constrain_norms(W&& weights, const G& grouping, const NormBand& band, const With&... with) {
   explain_weights<W>();
   static_assert(((is_tied<With> || is_only<With>)&&...),
-                "rein: after the weights, a norm constraint takes tied(bias) "
-                "and only(indices)");
+                "rein: after the weights, a norm constraint takes tied(bias) and only(indices)");
   static_assert((0 + ... + is_tied<With>) <= 1 && (0 + ... + is_only<With>) <= 1,
-                "rein: a norm constraint takes one tied(bias) and one "
-                "only(indices) at most");
+                "rein: a norm constraint takes one tied(bias) and one only(indices) at most");
   if constexpr (Weights<W>) {
     auto view = make_view(weights, grouping);
     (with.template check<W>(view.vectors), ...);

@@ -17,8 +17,8 @@ Scalar saturated(double x) {
   return static_cast<Scalar>(std::clamp(x, -largest, largest));
 }
 
-// Clamps every finite entry to [low, high], both rounded to the weights'
-// scalar; an entry inside is not written to.
+// Clamps every finite entry to [low, high], both rounded to the weights' scalar; an entry inside is
+// not written to.
 template <class W>
 Report clamp_entries(W&& weights, double low, double high) {
   explain_weights<W>();

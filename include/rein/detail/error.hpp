@@ -10,8 +10,7 @@
 
 namespace rein::detail {
 
-// Throws std::invalid_argument; without exceptions, prints the message and
-// aborts.
+// Throws std::invalid_argument; without exceptions, prints the message and aborts.
 [[noreturn]] inline void invalid_argument(const std::string& message) {
 #if defined(__cpp_exceptions) || defined(_CPPUNWIND)
   throw std::invalid_argument(message);
@@ -35,8 +34,7 @@ inline std::string shape(Eigen::Index rows, Eigen::Index cols) {
   return text(rows) + " x " + text(cols);
 }
 
-// Refuses `value` unless `ok`: "rein::MaxNorm: limit is -1; it must be a finite
-// number >= 0".
+// Refuses `value` unless `ok`: "rein::MaxNorm: limit is -1; it must be a finite number >= 0".
 template <class Value>
 void require(bool ok, const char* owner, const char* argument, Value value, const char* rule) {
   if (!ok) {

@@ -15,10 +15,9 @@
 #include <rein/detail/scale.hpp>
 #include <rein/detail/view.hpp>
 
-// The drivers of the one family of kernels behind every grouping. Vectors that
-// lie along the memory, or in long enough runs, are taken one after another
-// (along.hpp); vectors that lie across it are taken together in blocks
-// (across.hpp), so that memory is always walked in its own order.
+// The drivers of the one family of kernels behind every grouping. Vectors that lie along the
+// memory, or in long enough runs, are taken one after another (along.hpp); vectors that lie across
+// it are taken together in blocks (across.hpp), so that memory is always walked in its own order.
 
 namespace rein::detail {
 
@@ -80,8 +79,8 @@ void for_each_square_sum(const StridedView<Entry>& view, const Visit& visit) {
   }
 }
 
-// Multiplies every vector by its factor; one whose factor is 1 is not written
-// to. Returns how many have another factor.
+// Multiplies every vector by its factor; one whose factor is 1 is not written to. Returns how many
+// have another factor.
 template <class View, class Factors>
 Index rescale_vectors(const View& view, const Factors& factors) {
   Index changed = 0;
@@ -112,10 +111,9 @@ Index rescale_vectors(const View& view, const Factors& factors) {
   return changed;
 }
 
-// Applies a rule to vectors of a view. `changed(v, factor)` is told of every
-// rescaled vector; the factor is a Real or a ScaledNumber. `refresh(x, n)` is
-// called before the n adjacent entries at x are read for the first time: a
-// fused optimizer step updates them then.
+// Applies a rule to vectors of a view. `changed(v, factor)` is told of every rescaled vector; the
+// factor is a Real or a ScaledNumber. `refresh(x, n)` is called before the n adjacent entries at x
+// are read for the first time: a fused optimizer step updates them then.
 template <class View, class Changed, class Refresh = NoRefresh>
 class NormPass {
   using Scalar = typename View::Scalar;
@@ -172,8 +170,7 @@ class NormPass {
   template <class Vectors>
   void along_short(const Vectors& vectors, Index begin, Index end) {
     constexpr Index group = Vectors::group;
-    // Vectors to refresh at a time: about 1024 entries, which stay in the first
-    // cache until read.
+    // Vectors to refresh at a time: about 1024 entries, which stay in the first cache until read.
     const Index batch = std::is_same_v<Refresh, NoRefresh>
                             ? end - begin
                             : (1024 / (group * view_.inner) + 1) * group;
@@ -221,8 +218,7 @@ class NormPass {
     });
   }
 
-  // Whether vector v is to be multiplied by `factor`. Where that takes more
-  // care, does it all.
+  // Whether vector v is to be multiplied by `factor`. Where that takes more care, does it all.
   bool needs(Index v, Real square_sum, Real& factor) {
     if (rule_.satisfied(square_sum)) {
       largest_square_ = (std::max)(largest_square_, square_sum);

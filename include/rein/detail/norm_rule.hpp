@@ -9,8 +9,8 @@
 
 namespace rein::detail {
 
-// What a norm constraint asks of every vector but the zero vectors: low <= norm
-// <= high, or, with a rate below 1, a step of that part of the way there.
+// What a norm constraint asks of every vector but the zero vectors: low <= norm <= high, or, with a
+// rate below 1, a step of that part of the way there.
 struct NormBand {
   double low = 0;
   double high = (std::numeric_limits<double>::max)();
@@ -35,12 +35,11 @@ Real rounded_up(double x) {
 
 // Decides on one vector, given the sum of its squares.
 //
-// Let u = eps / 2. The sum is right to 6 u, so with its square root the norm is
-// right to 4 u. After a rescaling, whose factor and products round once more
-// each, the norm is at most (1 + 6 u) * high, and the next call's sum at most
-// (1 + 18 u) * high^2. A vector therefore counts as satisfied up to the square
-// of (1 + 5 eps) * high, which is (1 + 20 u) * high^2: the next call finds it
-// so. Such a vector's norm is at most (1 + 7 eps) * high.
+// Let u = eps / 2. The sum is right to 6 u, so with its square root the norm is right to 4 u. After
+// a rescaling, whose factor and products round once more each, the norm is at most (1 + 6 u) *
+// high, and the next call's sum at most (1 + 18 u) * high^2. A vector therefore counts as satisfied
+// up to the square of (1 + 5 eps) * high, which is (1 + 20 u) * high^2: the next call finds it so.
+// Such a vector's norm is at most (1 + 7 eps) * high.
 template <class Scalar>
 class NormRule {
   using Traits = ScalarTraits<Scalar>;
@@ -62,9 +61,8 @@ class NormRule {
     if (most < least_bits_ || least > most_safe) least_bits_ = most_safe + 1, span_ = 0;
   }
 
-  // Whether a sum of squares is a number that neither overflow nor underflow
-  // has touched. Compares bits, in which numbers >= 0 have their order, so that
-  // a NaN is seen under -ffast-math too.
+  // Whether a sum of squares is a number that neither overflow nor underflow has touched. Compares
+  // bits, in which numbers >= 0 have their order, so that a NaN is seen under -ffast-math too.
   static bool safe(Real square_sum) {
     return bits_of(square_sum) - least_safe <= most_safe - least_safe;
   }
@@ -77,8 +75,7 @@ class NormRule {
                                   norm.mantissa <= std::ldexp(highest_, -norm.exponent));
   }
 
-  // The factor for a vector that is not satisfied. False if it needs the
-  // careful arithmetic.
+  // The factor for a vector that is not satisfied. False if it needs the careful arithmetic.
   bool factor(Real square_sum, Real& factor) const {
     const Real norm = std::sqrt(square_sum);
     const Real wanted = moved(norm, norm < low_ ? low_ : high_);
@@ -102,8 +99,7 @@ class NormRule {
  private:
   static constexpr double slack = 5 * Traits::epsilon;
   static constexpr double smallest_subnormal = power_of_two(Traits::denorm_exponent);
-  // Squares of smaller norms may have lost bits to underflow: sqrt(smallest
-  // normal) / eps of Real.
+  // Squares of smaller norms may have lost bits to underflow: sqrt(smallest normal) / eps of Real.
   static constexpr bool narrow = std::is_same_v<Real, float>;
   static constexpr Real safe_norm = static_cast<Real>(power_of_two(narrow ? -40 : -459));
   static constexpr Real large = static_cast<Real>(power_of_two(narrow ? 100 : 900));
@@ -120,8 +116,7 @@ class NormRule {
   NormBand band_;
   double lowest_ = 0, highest_;
   Real low_ = 0, high_;
-  Bits<Real> least_bits_,
-      span_;  // satisfied: bits in [least_bits_, least_bits_ + span_]
+  Bits<Real> least_bits_, span_;  // satisfied: bits in [least_bits_, least_bits_ + span_]
 };
 
 }  // namespace rein::detail

@@ -21,9 +21,9 @@ constexpr double power_of_two(int exponent) {
 }
 
 // What the kernels know of a weight's scalar.
-//   Component   one stored number: the scalar itself, or the real type of a
-//   complex one components  how many of them a scalar holds Real        the
-//   type that sums and factors are computed in
+//   Component   one stored number: the scalar itself, or the real type of a complex one
+//   components  how many of them a scalar holds
+//   Real        the type that sums and factors are computed in
 template <class Scalar>
 struct ScalarTraits {
   static constexpr bool supported = false;
@@ -37,8 +37,7 @@ struct RealScalarTraits {
   static constexpr int components = 1;
   // Machine epsilon, spelled out because Eigen 3.4 gives another one for half.
   static constexpr double epsilon = 1.0 / static_cast<double>(std::int64_t{1} << (Digits - 1));
-  // The smallest normal number is 2^min_exponent, the smallest subnormal
-  // 2^denorm_exponent.
+  // The smallest normal number is 2^min_exponent, the smallest subnormal 2^denorm_exponent.
   static constexpr int min_exponent = MinExponent;
   static constexpr int denorm_exponent = MinExponent - (Digits - 1);
 };
@@ -91,9 +90,8 @@ void load(const Scalar* x, Index stride, Index n, typename ScalarTraits<Scalar>:
 template <class Real>
 using Bits = std::conditional_t<sizeof(Real) == 4, std::uint32_t, std::uint64_t>;
 
-// The bits of a number that was computed. Under -ffast-math a compiler may
-// assume that a computed value is finite and fold the test away; a trip through
-// volatile memory hides where it came from.
+// The bits of a number that was computed. Under -ffast-math a compiler may assume that a computed
+// value is finite and fold the test away; a trip through volatile memory hides where it came from.
 template <class Real>
 Bits<Real> bits_of(Real value) {
 #if defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__

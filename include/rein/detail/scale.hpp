@@ -9,9 +9,8 @@
 
 namespace rein::detail {
 
-// One entry times a factor, rounded as careful_product() rounds: to nearest,
-// but towards zero where a half is subnormal. (float and double reach their
-// subnormals only through the careful path.)
+// One entry times a factor, rounded as careful_product() rounds: to nearest, but towards zero where
+// a half is subnormal. (float and double reach their subnormals only through the careful path.)
 template <class Scalar>
 void scale_entry(Scalar& entry, typename ScalarTraits<Scalar>::Real factor) {
   if constexpr (is_native<Scalar>) {

@@ -6,10 +6,9 @@
 
 #include <rein/detail/scalar.hpp>
 
-// Sums of squares that are right to 6 roundings (3 eps) at any length: a few
-// squares are added plainly, and these short sums are added with their rounding
-// errors kept (Knuth's TwoSum, error free). Over- and underflow show in the
-// result; careful.hpp takes a second look then.
+// Sums of squares that are right to 6 roundings (3 eps) at any length: a few squares are added
+// plainly, and these short sums are added with their rounding errors kept (Knuth's TwoSum, error
+// free). Over- and underflow show in the result; careful.hpp takes a second look then.
 
 namespace rein::detail {
 
@@ -19,8 +18,8 @@ using Packet = typename Eigen::internal::packet_traits<Real>::type;
 template <class Real>
 inline constexpr Index packet_size = Eigen::internal::unpacket_traits<Packet<Real>>::size;
 
-// a * a + sum with the same rounding for a packet and for a single number, so
-// that an entry's place in a packet does not matter.
+// a * a + sum with the same rounding for a packet and for a single number, so that an entry's
+// place in a packet does not matter.
 template <class P>
 P add_square(const P& a, const P& sum) {
   return Eigen::internal::pmadd(a, a, sum);
@@ -97,8 +96,8 @@ Packet<Real> last_lanes(Index n) {
   return Eigen::internal::ploadu<Packet<Real>>(ones.data() + n);
 }
 
-// The last n < packet_size numbers that end before x, in the last lanes of a
-// packet of zeros. Reads a whole packet.
+// The last n < packet_size numbers that end before x, in the last lanes of a packet of zeros. Reads
+// a whole packet.
 template <class Real>
 Packet<Real> tail_packet(const Real* end, Index n) {
   using namespace Eigen::internal;
@@ -111,14 +110,12 @@ class SquareSum {
   static constexpr Index lanes = packet_size<Real>;
 
  public:
-  // Adds the squares of n numbers. `ahead(i, m)` is called before the part [i,
-  // i + m) of [0, n) is read, `beside(i, m)` as it has been read: work on other
-  // memory that goes well with this.
+  // Adds the squares of n numbers. `ahead(i, m)` is called before the part [i, i + m) of [0, n) is
+  // read, `beside(i, m)` as it has been read: work on other memory that goes well with this.
   template <class Ahead, class Beside>
   EIGEN_STRONG_INLINE void add(const Real* x, Index n, const Ahead& ahead, const Beside& beside) {
-    // 16 packets to an error-free addition cost 1.2 times a plain sum, 8
-    // cost 1.4 times. Folding after each part keeps the second-order error of a
-    // float sum below 1e-8 at any length.
+    // 16 packets to an error-free addition cost 1.2 times a plain sum, 8 cost 1.4 times. Folding
+    // after each part keeps the second-order error of a float sum below 1e-8 at any length.
     constexpr Index block = 16 * lanes;
     constexpr Index part = (std::max)(Index(1024), block);
     Index i = 0;
@@ -189,8 +186,8 @@ class SquareSum {
   Packet<Real> lost_ = Eigen::internal::pset1<Packet<Real>>(Real(0));
 };
 
-// Vectors of less than 16 packets are short: their squares are added in pairs,
-// 5 roundings deep, into one packet, with no error to keep.
+// Vectors of less than 16 packets are short: their squares are added in pairs, 5 roundings deep,
+// into one packet, with no error to keep.
 template <class Real>
 inline constexpr Index longest_short_vector = 16 * packet_size<Real>;
 
@@ -239,8 +236,7 @@ EIGEN_STRONG_INLINE Packet<Real> sums_over_lanes(const Packet<Real>* packets) {
 #pragma GCC diagnostic pop
 #endif
 
-// The squares of one packet from each of Count columns, added in chains of
-// four.
+// The squares of one packet from each of Count columns, added in chains of four.
 template <int Count, class P, class Real>
 EIGEN_STRONG_INLINE P sum_of_columns(const Real* x, Index stride) {
   using namespace Eigen::internal;
@@ -255,8 +251,8 @@ EIGEN_STRONG_INLINE P sum_of_columns(const Real* x, Index stride) {
   }
 }
 
-// Adds the squares of Count columns, `stride` apart, to the sums of lanes that
-// are independent of each other. Fresh: the sums start here.
+// Adds the squares of Count columns, `stride` apart, to the sums of lanes that are independent of
+// each other. Fresh: the sums start here.
 template <int Count, bool Fresh, class Real>
 void add_columns(const Real* x, Index stride, Index lanes, Real* sums, Real* losts) {
   using namespace Eigen::internal;

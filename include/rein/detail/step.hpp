@@ -15,13 +15,11 @@
 #include <rein/detail/scalar.hpp>
 #include <rein/detail/view.hpp>
 
-// What the optimizers share: an update of weights and state, element by
-// element, a chunk at a time.
+// What the optimizers share: an update of weights and state, element by element, a chunk at a time.
 
 namespace rein::detail {
 
-// Entries to a chunk: weights, gradient and state of 1024 doubles stay in a 48
-// KiB cache.
+// Entries to a chunk: weights, gradient and state of 1024 doubles stay in a 48 KiB cache.
 inline constexpr Index step_chunk = 1024;
 
 template <class Real>
@@ -48,8 +46,8 @@ auto as_array(const X& x) {
   }
 }
 
-// Gives chunks of an expression as Reals: straight from memory where it holds
-// them so, in the order of the weights' storage; else by way of a buffer.
+// Gives chunks of an expression as Reals: straight from memory where it holds them so, in the order
+// of the weights' storage; else by way of a buffer.
 template <class X, bool RowMajor>
 class ChunkSource {
   using Entry = std::remove_const_t<X>;
@@ -117,8 +115,8 @@ class ChunkSource {
   std::conditional_t<direct, Nothing, Real[step_chunk]> buffer_;
 };
 
-// Calls update(w, g, state...) with arrays of Reals for all entries of the
-// weights, a chunk at a time; complex entries are two Reals each.
+// Calls update(w, g, state...) with arrays of Reals for all entries of the weights, a chunk at a
+// time; complex entries are two Reals each.
 template <class W, class G, class Update, class... State>
 class StepWalk {
   using Scalar = typename W::Scalar;
@@ -175,8 +173,7 @@ class StepWalk {
 
   void chunk(Index j, Index begin, Index n) const {
     Index reals = n * Traits::components;
-    // Where g++ 12 knows this number, it warns of packets beyond it that are
-    // never read.
+    // Where g++ 12 knows this number, it warns of packets beyond it that are never read.
     if constexpr (W::SizeAtCompileTime != Eigen::Dynamic) EIGEN_OPTIMIZATION_BARRIER(reals)
     std::apply(
         [&](auto&... sources) {
@@ -197,24 +194,21 @@ class StepWalk {
   Index slices_, length_;
 };
 
-// Whether the norms that a constraint needs can be summed while a step updates
-// the weights.
+// Whether the norms that a constraint needs can be summed while a step updates the weights.
 template <class C>
 concept NormConstraint = requires(const C& constraint) {
   requires Grouping<std::remove_cvref_t<decltype(constraint.grouping())>>;
   { constraint.band() } -> std::same_as<NormBand>;
 };
 
-// Throws, before anything is written, where a constraint's grouping does not
-// fit the weights.
+// Throws, before anything is written, where a constraint's grouping does not fit the weights.
 template <class W, class C>
 void check_constraint(W& weights, const C& constraint) {
   if constexpr (NormConstraint<C>) make_view(weights, constraint.grouping());
 }
 
-// Updates the weights and applies the constraint: in one pass over memory where
-// the constraint is one of norms, else one after the other. The weights come
-// out the same to the bit.
+// Updates the weights and applies the constraint: in one pass over memory where the constraint is
+// one of norms, else one after the other. The weights come out the same to the bit.
 template <class W, class Walk, class C>
 Report step_and_constrain(W& weights, const Walk& walk, C& constraint) {
   if constexpr (NormConstraint<C> && Walk::in_memory) {
@@ -267,12 +261,10 @@ constexpr void explain_step() {
   explain_weights<W>();
   if constexpr (Weights<W>) {
     static_assert(SameScalar<Parameter, W>,
-                  "rein: the weights must have the scalar that the optimizer "
-                  "was made for");
+                  "rein: the weights must have the scalar that the optimizer was made for");
     static_assert(SameScalar<Parameter, G>, "rein: the gradient must have the weights' scalar");
     static_assert(Constraint<C, Dense<W>>,
-                  "rein: a constraint must be callable on the weights and "
-                  "return void or Report");
+                  "rein: a constraint must be callable on the weights and return void or Report");
   }
 }
 

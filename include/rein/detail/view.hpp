@@ -25,8 +25,8 @@ struct StridedView {
   Entry& entry(Index o, Index v, Index i) const { return at(o, v)[i * inner_stride]; }
 };
 
-// The same for an expression whose entries have no addresses that strides could
-// tell: Eigen's reverse(), or rows picked by a list of indices.
+// The same for an expression whose entries have no addresses that strides could tell: Eigen's
+// reverse(), or rows picked by a list of indices.
 template <class W, bool VectorsAreRows>
 struct CoefficientView {
   using Scalar = typename W::Scalar;
