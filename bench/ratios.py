@@ -30,7 +30,7 @@ def run(directory, program, args):
     What is compared is timed within seconds, so that a busy minute of the machine takes its toll
     from all of it.
     """
-    program_path = directory / f"bench_{program}"
+    program_path = directory / f"{program}_bench"
     listed = subprocess.run([program_path, "--benchmark_list_tests"], check=True,
                             capture_output=True, text=True).stdout.split()
     wanted = re.compile(args.filter)
@@ -241,7 +241,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("directory", nargs="?", type=pathlib.Path,
-                        help="where bench_projection and bench_step are")
+                        help="where projection_bench and step_bench are")
     parser.add_argument("--json", nargs="+", metavar="FILE", help="results of an earlier run")
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("."),
                         help="where the JSON files go")

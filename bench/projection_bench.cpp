@@ -119,7 +119,7 @@ void by_hand(benchmark::State& state, W& weights, const G& grouping, Violators v
     }
   }
   const double largest = rein::norms(weights, grouping).maxCoeff();
-  // Generous: a plain float sum of 8192 x 8192 squares is wrong by more than a percent.
+  // Generous: a plain float sum of 8192 x 8192 squares misses by more than 0.1%.
   if (violators != Violators::none && std::abs(largest / limits.current() - 1) > 0.1) {
     state.SkipWithError("the limit is not kept");
   }
