@@ -11,6 +11,13 @@
 
 namespace rein {
 
+namespace detail {
+
+// Not constexpr: to reach it while compiling is an error, which shows the sentence.
+inline void refuse_layout(const char*) {}
+
+}  // namespace detail
+
 // Groupings say which entries of the weights form one vector, that is, one unit's incoming weights.
 
 /// Each row is one vector: PyTorch's Linear weight, outputs x inputs.
@@ -33,11 +40,11 @@ class FilterLayout {
   consteval FilterLayout(const char* axes) : axes_(axes) {  // NOLINT: converts on purpose
     const std::size_t first = axes_.find('o');
     if (first == std::string_view::npos) {
-      throw "rein: the layout must mark the filters' axis with the letter o";
+      detail::refuse_layout("rein: the layout must mark the filters' axis with the letter o");
     }
     const std::size_t after = axes_.find_first_not_of('o', first);
     if (after != std::string_view::npos && axes_.find('o', after) != std::string_view::npos) {
-      throw "rein: the layout's os must be adjacent";
+      detail::refuse_layout("rein: the layout's os must be adjacent");
     }
   }
 

@@ -233,10 +233,27 @@ class NormPass {
       return false;
     }
     largest_square_ = (std::max)(largest_square_, square_sum);
-    if (factor == 1) return false;
+    if (factor == 1 || (rule_.is_gradual() && !changes(v, factor))) return false;
     ++report_.changed;
     changed_(v, factor);
     return true;
+  }
+
+  // Whether a factor other than 1 changes a bit of vector v: always, where entries are as precise
+  // as the factor.
+  bool changes([[maybe_unused]] Index v, [[maybe_unused]] Real factor) const {
+    if constexpr (!is_native<Scalar>) {
+      for (Index o = 0; o < view_.outer; ++o) {
+        for (Index i = 0; i < view_.inner; ++i) {
+          Scalar entry = view_.entry(o, v, i);
+          scale_entry(entry, factor);
+          if (entry != view_.entry(o, v, i)) return true;
+        }
+      }
+      return false;
+    } else {
+      return true;
+    }
   }
 
   EIGEN_DONT_INLINE void carefully(Index v) {

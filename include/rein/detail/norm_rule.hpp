@@ -58,7 +58,10 @@ class NormRule {
     const Bits<Real> most = std::bit_cast<Bits<Real>>(static_cast<Real>(highest_ * highest_));
     least_bits_ = (std::max)(least, least_safe);
     span_ = (std::min)(most, most_safe) - least_bits_;
-    if (most < least_bits_ || least > most_safe) least_bits_ = most_safe + 1, span_ = 0;
+    if (most < least_bits_ || least > most_safe) {
+      least_bits_ = std::bit_cast<Bits<Real>>(Real(-1));  // which no sum of squares is
+      span_ = 0;
+    }
   }
 
   // Whether a sum of squares is a number that neither overflow nor underflow has touched. Compares
@@ -82,6 +85,9 @@ class NormRule {
     factor = wanted / norm;
     return wanted == 0 || (wanted >= safe_norm && wanted <= large && factor <= large);
   }
+
+  // Whether a factor may be so close to 1 that it changes no bit.
+  bool is_gradual() const { return band_.rate != 1; }
 
   ScaledNumber factor(const ScaledNumber& norm) const {
     const double root = norm.mantissa;
