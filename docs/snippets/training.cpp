@@ -33,11 +33,11 @@ void train(const char* name, const Data& data, const Data& test, Constraint cons
   MatrixXd W2 = MatrixXd::NullaryExpr(1, 64, uniform) / 8;
   VectorXd b2 = VectorXd::Zero(1);
 
-  const rein::AdamOptions options{.learning_rate = 0.02};
-  rein::Adam step_W1{W1, options};
-  rein::Adam step_b1{b1, options};
-  rein::Adam step_W2{W2, options, constraint};
-  rein::Adam step_b2{b2, options};
+  const rein::SgdOptions options{.learning_rate = 0.3, .momentum = 0.9};
+  rein::Sgd step_W1{W1, options};
+  rein::Sgd step_b1{b1, options};
+  rein::Sgd step_W2{W2, options, constraint};
+  rein::Sgd step_b2{b2, options};
 
   MatrixXd hidden;
   const auto probability = [&](const MatrixXd& X) {
@@ -63,7 +63,7 @@ void train(const char* name, const Data& data, const Data& test, Constraint cons
     if (step == 20 || step == 200 || step == 2000) {
       const double loss =
           -(data.y.array() > 0.5).select(p.array().log(), (1 - p.array()).log()).mean();
-      std::printf("%7d  %6.2f %12.2f %16.1f%% %15.1f%%\n", step, loss, W2.norm(), accuracy(data),
+      std::printf("%7d  %6.3f %12.3f %16.2f%% %15.2f%%\n", step, loss, W2.norm(), accuracy(data),
                   accuracy(test));
     }
   }

@@ -85,7 +85,7 @@ Component careful_product(Component x, const ScaledNumber& factor) {
   using Traits = ScalarTraits<Component>;
   constexpr int max_exponent = 2 - Traits::min_exponent;
   const ScaledNumber value = scaled(static_cast<double>(x));
-  if (value.mantissa == 0) return x;
+  if (value.mantissa == 0 || !is_finite(static_cast<double>(x))) return x;
   const ScaledNumber product = scaled(value.mantissa * factor.mantissa);
   const int exponent = product.exponent + value.exponent + factor.exponent;
   double result = 0;

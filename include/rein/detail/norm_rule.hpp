@@ -46,16 +46,16 @@ class NormRule {
   using Real = typename Traits::Real;
 
  public:
-  NormRule(const NormBand& band, Index length)
-      : band_(band), highest_(band.high * (1 + slack)), high_(rounded_down<Real>(band.high)) {
+  NormRule(const NormBand& band, Index length) : band_(band), high_(rounded_down<Real>(band.high)) {
+    double highest = band.high * (1 + slack);
     if (band.low > 0) {
       const double rounding = std::sqrt(static_cast<double>(length)) * smallest_subnormal;
       lowest_ = (std::max)(band.low * (1 - slack) - rounding, 0.0);
       low_ = rounded_up<Real>(band.low);
     }
-    if (band.rate == 0) lowest_ = 0, highest_ = (std::numeric_limits<double>::max)();
+    if (band.rate == 0) lowest_ = 0, highest = (std::numeric_limits<double>::max)();
     const Bits<Real> least = std::bit_cast<Bits<Real>>(static_cast<Real>(lowest_ * lowest_));
-    const Bits<Real> most = std::bit_cast<Bits<Real>>(static_cast<Real>(highest_ * highest_));
+    const Bits<Real> most = std::bit_cast<Bits<Real>>(static_cast<Real>(highest * highest));
     least_bits_ = (std::max)(least, least_safe);
     span_ = (std::min)(most, most_safe) - least_bits_;
     if (most < least_bits_ || least > most_safe) {
@@ -74,16 +74,20 @@ class NormRule {
   bool satisfied(Real square_sum) const { return bits_of(square_sum) - least_bits_ <= span_; }
 
   bool satisfied(const ScaledNumber& norm) const {
-    return norm.mantissa == 0 || (norm.mantissa >= std::ldexp(lowest_, -norm.exponent) &&
-                                  norm.mantissa <= std::ldexp(highest_, -norm.exponent));
+    if (norm.mantissa == 0 || band_.rate == 0) return true;
+    return norm.mantissa >= std::ldexp(lowest_, -norm.exponent) &&
+           norm.mantissa <= std::ldexp(band_.high, -norm.exponent) * (1 + slack);
   }
 
   // The factor for a vector that is not satisfied. False if it needs the careful arithmetic.
   bool factor(Real square_sum, Real& factor) const {
     const Real norm = std::sqrt(square_sum);
-    const Real wanted = moved(norm, norm < low_ ? low_ : high_);
-    factor = wanted / norm;
-    return wanted == 0 || (wanted >= safe_norm && wanted <= large && factor <= large);
+    const Real target = norm < low_ ? low_ : high_;
+    factor = band_.rate == 1 ? target / norm
+                             : static_cast<Real>(gradual_factor(static_cast<double>(target) /
+                                                                static_cast<double>(norm)));
+    const Real wanted = factor * norm;
+    return factor == 0 ? target == 0 : wanted >= safe_norm && wanted <= large && factor <= large;
   }
 
   // Whether a factor may be so close to 1 that it changes no bit.
@@ -99,7 +103,7 @@ class NormRule {
     }
     const double beside_root =
         (std::min)(std::ldexp(target, -norm.exponent), (std::numeric_limits<double>::max)());
-    return scaled(moved(root, beside_root) / root);
+    return scaled(gradual_factor(beside_root / root));
   }
 
  private:
@@ -114,13 +118,12 @@ class NormRule {
   static constexpr Bits<Real> most_safe =
       std::bit_cast<Bits<Real>>((std::numeric_limits<Real>::max)());
 
-  template <class Number>
-  Number moved(Number norm, Number target) const {
-    return band_.rate == 1 ? target : norm + static_cast<Number>(band_.rate) * (target - norm);
-  }
+  // The part `rate` of the way from 1 to the factor that leads to the target; a sum of positive
+  // numbers, so that nothing cancels.
+  double gradual_factor(double full) const { return (1 - band_.rate) + band_.rate * full; }
 
   NormBand band_;
-  double lowest_ = 0, highest_;
+  double lowest_ = 0;
   Real low_ = 0, high_;
   Bits<Real> least_bits_, span_;  // satisfied: bits in [least_bits_, least_bits_ + span_]
 };
