@@ -95,15 +95,14 @@ class NormRule {
 
   ScaledNumber factor(const ScaledNumber& norm) const {
     const double root = norm.mantissa;
-    const double target = root < std::ldexp(band_.low, -norm.exponent) ? band_.low : band_.high;
-    if (band_.rate == 1) {
-      const ScaledNumber wanted = scaled(target);
-      const ScaledNumber quotient = scaled(wanted.mantissa / root);
-      return {quotient.mantissa, quotient.exponent + wanted.exponent - norm.exponent};
-    }
-    const double beside_root =
-        (std::min)(std::ldexp(target, -norm.exponent), (std::numeric_limits<double>::max)());
-    return scaled(gradual_factor(beside_root / root));
+    const ScaledNumber target =
+        scaled(root < std::ldexp(band_.low, -norm.exponent) ? band_.low : band_.high);
+    ScaledNumber full = scaled(target.mantissa / root);
+    full.exponent += target.exponent - norm.exponent;
+    if (band_.rate == 1) return full;
+    if (full.exponent < 900) return scaled(gradual_factor(unscaled(full)));
+    const ScaledNumber part = scaled(band_.rate * full.mantissa);  // 1 is nothing beside it
+    return {part.mantissa, part.exponent + full.exponent};
   }
 
  private:
