@@ -49,7 +49,8 @@ class NormRule {
   NormRule(const NormBand& band, Index length) : band_(band), high_(rounded_down<Real>(band.high)) {
     double highest = band.high * (1 + slack);
     if (band.low > 0) {
-      const double rounding = std::sqrt(static_cast<double>(length)) * smallest_subnormal;
+      const double rounding =
+          std::ceil(std::sqrt(static_cast<double>(length))) * smallest_subnormal;
       lowest_ = (std::max)(band.low * (1 - slack) - rounding, 0.0);
       low_ = rounded_up<Real>(band.low);
     }
@@ -100,7 +101,9 @@ class NormRule {
     ScaledNumber full = scaled(target.mantissa / root);
     full.exponent += target.exponent - norm.exponent;
     if (band_.rate == 1) return full;
-    if (full.exponent < 900) return scaled(gradual_factor(unscaled(full)));
+    if (full.mantissa == 0 || full.exponent < 900) {
+      return scaled(gradual_factor(unscaled(full)));
+    }
     const ScaledNumber part = scaled(band_.rate * full.mantissa);  // 1 is nothing beside it
     return {part.mantissa, part.exponent + full.exponent};
   }
