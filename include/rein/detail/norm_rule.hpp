@@ -47,15 +47,15 @@ class NormRule {
 
  public:
   NormRule(const NormBand& band, Index length) : band_(band), high_(rounded_down<Real>(band.high)) {
+    double lowest = 0;
     double highest = band.high * (1 + slack);
     if (band.low > 0) {
-      const double rounding =
-          std::ceil(std::sqrt(static_cast<double>(length))) * smallest_subnormal;
-      lowest_ = (std::max)(band.low * (1 - slack) - rounding, 0.0);
+      rounding_ = std::sqrt(static_cast<double>(length));
+      lowest = (std::max)(band.low * (1 - slack) - rounding_ * smallest_subnormal, 0.0);
       low_ = rounded_up<Real>(band.low);
     }
-    if (band.rate == 0) lowest_ = 0, highest = (std::numeric_limits<double>::max)();
-    const Bits<Real> least = std::bit_cast<Bits<Real>>(static_cast<Real>(lowest_ * lowest_));
+    if (band.rate == 0) lowest = 0, highest = (std::numeric_limits<double>::max)();
+    const Bits<Real> least = std::bit_cast<Bits<Real>>(static_cast<Real>(lowest * lowest));
     const Bits<Real> most = std::bit_cast<Bits<Real>>(static_cast<Real>(highest * highest));
     least_bits_ = (std::max)(least, least_safe);
     span_ = (std::min)(most, most_safe) - least_bits_;
@@ -76,7 +76,8 @@ class NormRule {
 
   bool satisfied(const ScaledNumber& norm) const {
     if (norm.mantissa == 0 || band_.rate == 0) return true;
-    return norm.mantissa >= std::ldexp(lowest_, -norm.exponent) &&
+    const double rounding = std::ldexp(rounding_, Traits::denorm_exponent - norm.exponent);
+    return norm.mantissa + rounding >= std::ldexp(band_.low, -norm.exponent) * (1 - slack) &&
            norm.mantissa <= std::ldexp(band_.high, -norm.exponent) * (1 + slack);
   }
 
@@ -125,7 +126,7 @@ class NormRule {
   double gradual_factor(double full) const { return (1 - band_.rate) + band_.rate * full; }
 
   NormBand band_;
-  double lowest_ = 0;
+  double rounding_ = 0;  // what rounding subnormal entries may take from a norm, in their steps
   Real low_ = 0, high_;
   Bits<Real> least_bits_, span_;  // satisfied: bits in [least_bits_, least_bits_ + span_]
 };

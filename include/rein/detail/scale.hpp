@@ -10,15 +10,21 @@
 namespace rein::detail {
 
 // One entry times a factor, rounded as careful_product() rounds: to nearest, but towards zero where
-// a half is subnormal. (float and double reach their subnormals only through the careful path.)
+// a half is subnormal, and never to Inf. (float and double reach their subnormals only through the
+// careful path.)
 template <class Scalar>
 void scale_entry(Scalar& entry, typename ScalarTraits<Scalar>::Real factor) {
   if constexpr (is_native<Scalar>) {
     entry *= factor;
   } else {
-    float product = static_cast<float>(entry) * factor;
+    constexpr float largest = static_cast<float>(largest_number<Scalar>);
+    const float value = static_cast<float>(entry);
+    float product = value * factor;
     if constexpr (std::is_same_v<Scalar, Eigen::half>) {
       if (std::abs(product) < 0x1p-14f) product = std::trunc(product * 0x1p24f) * 0x1p-24f;
+    }
+    if (std::abs(product) > largest && std::abs(value) <= largest) {
+      product = std::copysign(largest, product);
     }
     entry = static_cast<Scalar>(product);
   }
