@@ -58,10 +58,12 @@ template <class W>
 constexpr void explain_weights() {
   static_assert(DenseWeights<W>, "rein: the weights must be a dense Eigen matrix or array");
   if constexpr (DenseWeights<W>) {
+    constexpr bool writable = Writable<W>;  // a bool, for a short message
+    constexpr bool supported = SupportedScalar<W>;
     static_assert(
-        Writable<W>,
+        writable,
         "rein: the weights must be writable: not const, and not a temporary such as a + b");
-    static_assert(SupportedScalar<W>,
+    static_assert(supported,
                   "rein: the weights' scalar must be float, double, Eigen::half, Eigen::bfloat16, "
                   "std::complex<float> or std::complex<double>");
   }
