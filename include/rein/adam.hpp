@@ -150,7 +150,7 @@ class Adam {
       m += c.fresh1 * (g - m);
       v = c.kept2 * v + c.fresh2 * g * g;
     });
-    if (options_.amsgrad) v_max = v_max.max(v);
+    if (options_.amsgrad) v_max = (v_max.max)(v);
     const Chunk& divisor = options_.amsgrad ? v_max : v;
     w = c.shrink * w - c.rate * m / (detail::exact_sqrt(divisor) / c.correction2 + c.epsilon);
   }

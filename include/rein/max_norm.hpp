@@ -19,7 +19,7 @@ namespace rein {
 ///     rein::Report r = max_norm(W);   // rows (3, 4) and (0.1, 0) become (0.6, 0.8) and (0.1, 0)
 ///                                     // r.changed == 1, r.largest_norm == 5
 template <Grouping G>
-class MaxNorm {
+class MaxNorm final {
  public:
   MaxNorm(double limit, G grouping) : limit_(limit), grouping_(grouping) {
     detail::require(detail::is_finite(limit) && limit >= 0, "MaxNorm", "limit", limit,

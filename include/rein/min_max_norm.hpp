@@ -19,7 +19,7 @@ namespace rein {
 ///     rein::MinMaxNorm min_max_norm{0.5, 1.0, rein::per_col};
 ///     min_max_norm(W);   // columns of norm 0.1, 0.7 and 5 get norm 0.5, 0.7 and 1
 template <Grouping G>
-class MinMaxNorm {
+class MinMaxNorm final {
  public:
   MinMaxNorm(double low, double high, G grouping, double rate = 1)
       : low_(low), high_(high), rate_(rate), grouping_(grouping) {

@@ -13,7 +13,7 @@ namespace rein {
 ///     rein::UnitNorm unit_norm{rein::per_row};
 ///     unit_norm(W);   // a row (3, 4) becomes (0.6, 0.8)
 template <Grouping G>
-class UnitNorm {
+class UnitNorm final {
  public:
   explicit UnitNorm(G grouping) : grouping_(grouping) {}
 
