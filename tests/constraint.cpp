@@ -65,13 +65,15 @@ struct Counter {
   }
 };
 
-const auto returns_nothing = [](auto& w) { w *= 2; };
-const auto returns_report = [](auto& w) { return rein::Report{.checked = w.rows()}; };
-const auto returns_int = [](auto&) { return 1; };
-const auto returns_bool = [](auto&) { return true; };
-const auto takes_ref = [](Eigen::Ref<MatrixXf> w) { w.setZero(); };
-const auto takes_nothing = [] {};
-const auto takes_two = [](auto&, auto&) {};
+[[maybe_unused]] const auto returns_nothing = [](auto& w) { w *= 2; };
+[[maybe_unused]] const auto returns_report = [](auto& w) {
+  return rein::Report{.checked = w.rows()};
+};
+[[maybe_unused]] const auto returns_int = [](auto&) { return 1; };
+[[maybe_unused]] const auto returns_bool = [](auto&) { return true; };
+[[maybe_unused]] const auto takes_ref = [](Eigen::Ref<MatrixXf> w) { w.setZero(); };
+[[maybe_unused]] const auto takes_nothing = [] {};
+[[maybe_unused]] const auto takes_two = [](auto&, auto&) {};
 
 }  // namespace
 

@@ -85,8 +85,10 @@ TEST_CASE("max_norm: a million applications lose nothing") {
 // The bits must not depend on where in a packet an entry falls.
 TEST_CASE("max_norm: the same weights give the same bits at any alignment") {
   laws::Random random(3);
-  for (const auto& [rows, cols] :
+  for (const auto& shape :
        {std::pair<Eigen::Index, Eigen::Index>{7, 1030}, {1030, 7}, {37, 41}, {5, 67}, {2500, 3}}) {
+    const Eigen::Index rows = shape.first;
+    const Eigen::Index cols = shape.second;
     std::vector<float> memory(static_cast<std::size_t>(rows * cols) + 16);
     const oracle::Weights reference = [&] {
       oracle::Weights w{oracle::format_of<float>(), rows, cols, false, {}};

@@ -124,7 +124,7 @@ TEST_CASE("tied: a bias of any kind") {
                                                            Eigen::InnerStride<>(2));
     max_norm(w, rein::tied(b));
     expect(b);
-    for (const std::size_t between : {0, 2, 4, 6}) CHECK(memory[between] == 10);
+    for (const std::size_t between : {0u, 2u, 4u, 6u}) CHECK(memory[between] == 10);
   }
   SECTION("temporary Map") {
     std::vector<float> memory(3, 10.0f);
