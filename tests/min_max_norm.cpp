@@ -24,6 +24,9 @@ void obeys_the_laws() {
       rules.push_back({top / 8, top / 4, rate});
       rules.push_back({1, top, rate});
     }
+    // Steps so small that they show only where the norm is smaller still.
+    rules.push_back({1, 2, 1e-290});
+    rules.push_back({1, 2, 1e-310});
     // More than the scalar holds: the entries stop at its largest number.
     rules.push_back({4 * std::min(top, 1e307), 5 * std::min(top, 1e307)});
   }
