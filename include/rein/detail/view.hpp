@@ -59,6 +59,13 @@ auto storage_axes(W& w) {
   return W::IsRowMajor ? Axes{rows, cols} : Axes{cols, rows};
 }
 
+// Where the entries begin. Eigen's real() and imag() refer to an entry for it, which an empty
+// matrix does not have.
+template <class W>
+auto first_entry(W& w) {
+  return w.size() == 0 ? decltype(w.data())() : w.data();
+}
+
 // Adjacent runs are one run.
 template <class View>
 View joined(View view) {
@@ -73,7 +80,8 @@ template <class W>
 auto strided_view(W& w, Whole) {
   const auto [slow, fast] = storage_axes(w);
   using Entry = std::remove_pointer_t<decltype(w.data())>;
-  return joined(StridedView<Entry>{w.data(), slow.size, 1, fast.size, slow.stride, 0, fast.stride});
+  return joined(
+      StridedView<Entry>{first_entry(w), slow.size, 1, fast.size, slow.stride, 0, fast.stride});
 }
 
 // The vectors lie along the fast axis of the memory, or across it.
@@ -81,9 +89,10 @@ template <bool AlongFastAxis, class W>
 auto strided_view_of_lines(W& w) {
   const auto [slow, fast] = storage_axes(w);
   using Entry = std::remove_pointer_t<decltype(w.data())>;
-  return AlongFastAxis
-             ? StridedView<Entry>{w.data(), 1, slow.size, fast.size, 0, slow.stride, fast.stride}
-             : StridedView<Entry>{w.data(), slow.size, fast.size, 1, slow.stride, fast.stride, 1};
+  return AlongFastAxis ? StridedView<Entry>{first_entry(w), 1,          slow.size, fast.size, 0,
+                                            slow.stride,    fast.stride}
+                       : StridedView<Entry>{first_entry(w), slow.size,   fast.size, 1,
+                                            slow.stride,    fast.stride, 1};
 }
 
 template <class W>
@@ -111,7 +120,7 @@ auto strided_view(W& w, const PerFilter& kernel) {
                      text(fast.stride) + "; they must be contiguous");
   }
   using Entry = std::remove_pointer_t<decltype(w.data())>;
-  return joined(StridedView<Entry>{w.data(), kernel.outer, kernel.filters, kernel.inner,
+  return joined(StridedView<Entry>{first_entry(w), kernel.outer, kernel.filters, kernel.inner,
                                    kernel.filters * kernel.inner, kernel.inner, 1});
 }
 
