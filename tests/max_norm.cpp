@@ -36,9 +36,7 @@ TEST_CASE("max_norm obeys the laws: complex<double>") { obeys_the_laws<std::comp
 TEST_CASE("max_norm: a single long vector obeys the laws") {
   laws::Random random(15);
   const auto check = [&](auto scalar, double high) {
-    for (int k = 0; k < 3; ++k) {
-      laws::obey_plans<decltype(scalar)>(laws::long_plans({.high = high}), make, random);
-    }
+    laws::obey_plans<decltype(scalar)>(laws::long_plans({.high = high}), make, random);
   };
   check(float(), 1);
   check(float(), 1e-40);

@@ -102,11 +102,11 @@ class NormRule {
     ScaledNumber full = scaled(target.mantissa / root);
     full.exponent += target.exponent - norm.exponent;
     if (band_.rate == 1) return full;
-    if (full.mantissa == 0 || full.exponent < 900) {
-      return scaled(gradual_factor(unscaled(full)));
-    }
-    const ScaledNumber part = scaled(band_.rate * full.mantissa);  // 1 is nothing beside it
-    return {part.mantissa, part.exponent + full.exponent};
+    const ScaledNumber rate = scaled(band_.rate);
+    ScaledNumber part = scaled(rate.mantissa * full.mantissa);
+    part.exponent += rate.exponent + full.exponent;
+    if (part.mantissa != 0 && part.exponent > 100) return part;  // 1 is nothing beside it
+    return scaled((1 - band_.rate) + unscaled(part));
   }
 
  private:
