@@ -5,6 +5,7 @@
 
 #include <Eigen/Core>
 
+#include <rein/detail/refresh.hpp>
 #include <rein/detail/scalar.hpp>
 #include <rein/detail/scale.hpp>
 #include <rein/detail/square_sum.hpp>
@@ -20,9 +21,8 @@ inline constexpr Index block_lanes = 8192 / static_cast<Index>(sizeof(Real));
 
 // The vectors [first, first + vectors) of a view whose vectors lie across the memory, taken
 // together: a lane is one place in the block's part of a row of memory, and a vector is `inner`
-// adjacent lanes. `refresh(x, n)` is called before the n adjacent entries at x are read for the
-// first time.
-template <class Entry, class Refresh>
+// adjacent lanes.
+template <class Entry>
 class LaneBlock {
   using Scalar = std::remove_const_t<Entry>;
   using Traits = ScalarTraits<Scalar>;
@@ -34,7 +34,8 @@ class LaneBlock {
     return view.inner * Traits::components;
   }
 
-  LaneBlock(const StridedView<Entry>& view, Index first, Index vectors, const Refresh& refresh)
+  LaneBlock(const StridedView<Entry>& view, Index first, Index vectors,
+            const Refresh<Entry>& refresh = no_refresh<Entry>)
       : view_(view),
         refresh_(refresh),
         first_(first),
@@ -59,15 +60,16 @@ class LaneBlock {
     if (o < view_.outer) add<1>(o);
   }
 
-  // The sum of squares of the block's vector k, after sum_squares().
-  Real square_sum(Index k) const {
-    Real sum = sums_[k * width_];
-    Real lost = losts_[k * width_];
-    for (Index lane = k * width_ + 1; lane < (k + 1) * width_; ++lane) {
-      add_keeping_error(sum, lost, sums_[lane]);
-      lost += losts_[lane];
+  // The sums of squares of the block's vectors [k, k + count), at most a packet of them, after
+  // sum_squares().
+  void square_sums(Index k, Index count, Real* sums) const {
+    constexpr Index group = packet_size<Real>;
+    if (width_ == 1 && count == group) {
+      using namespace Eigen::internal;
+      pstoreu(sums, padd(ploadu<Packet<Real>>(sums_ + k), ploadu<Packet<Real>>(losts_ + k)));
+      return;
     }
-    return sum + lost;
+    for (Index i = 0; i < count; ++i) sums[i] = square_sum(k + i);
   }
 
   // Notes a factor for vector k; k must not be smaller than the last one noted.
@@ -98,6 +100,16 @@ class LaneBlock {
 
  private:
   using Lane = std::uint16_t;
+
+  Real square_sum(Index k) const {
+    Real sum = sums_[k * width_];
+    Real lost = losts_[k * width_];
+    for (Index lane = k * width_ + 1; lane < (k + 1) * width_; ++lane) {
+      add_keeping_error(sum, lost, sums_[lane]);
+      lost += losts_[lane];
+    }
+    return sum + lost;
+  }
 
   Entry& entry(Index o, Index lane) const {
     const Index place = lane / Traits::components;
@@ -137,7 +149,7 @@ class LaneBlock {
   }
 
   const StridedView<Entry>& view_;
-  const Refresh& refresh_;
+  const Refresh<Entry>& refresh_;
   Index first_, width_, lanes_;
   bool adjacent_;
   Index runs_ = 0;

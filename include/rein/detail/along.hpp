@@ -5,6 +5,7 @@
 #include <Eigen/Core>
 
 #include <rein/detail/parallel.hpp>
+#include <rein/detail/refresh.hpp>
 #include <rein/detail/scalar.hpp>
 #include <rein/detail/scale.hpp>
 #include <rein/detail/square_sum.hpp>
@@ -15,40 +16,69 @@ namespace rein::detail {
 // From this many adjacent entries on, a vector is worth taking on its own.
 inline constexpr Index long_run = 64;
 
-// Takes vectors that lie along the memory one after another. `refresh(x, n)` is called before the n
-// adjacent entries at x are read for the first time.
-template <class Entry, class Refresh>
+// Takes vectors that lie along the memory one after another.
+template <class Entry>
 class AlongVectors {
   using Scalar = std::remove_const_t<Entry>;
   using Traits = ScalarTraits<Scalar>;
   using Real = typename Traits::Real;
 
  public:
-  // Short vectors are taken packet_size at a time, so that their packets are added up together.
-  static constexpr Index group = packet_size<Real>;
-
-  AlongVectors(const StridedView<Entry>& view, const Refresh& refresh)
+  AlongVectors(const StridedView<Entry>& view, const Refresh<Entry>& refresh = no_refresh<Entry>)
       : view_(view), refresh_(refresh), native_(is_native<Scalar> && view.inner_stride == 1) {}
 
   bool are_short() const {
-    return native_ && view_.outer == 1 &&
-           view_.inner * Traits::components <= longest_short_vector<Real>;
+    return native_ && view_.outer == 1 && length() <= longest_short_vector<Real>;
   }
 
   // Whether scaling can go along with summing.
   bool native() const { return native_; }
 
-  // The sums of squares of the short vectors [first, first + count).
-  EIGEN_STRONG_INLINE void square_sums(Index first, Index count, Real* sums) const {
-    Packet<Real> packets[group];
-    for (Index k = 0; k < group; ++k) {
-      const Index v = first + (std::min)(k, count - 1);
-      packets[k] = short_square_sum(as_reals(view_.at(0, v)), view_.inner * Traits::components);
+  // Calls use(square_sum) with the function that sums the squares of one short vector. Whole
+  // packets are told apart here, once for all vectors: their branches took half of the time.
+  template <class Use>
+  EIGEN_STRONG_INLINE auto with_short_square_sum(const Use& use) const {
+    using Eigen::internal::predux;
+    constexpr Index lanes = packet_size<Real>;
+    const Index n = length();
+    if (n == half_packet_size<Real>) {
+      return use([](const Real* x) { return predux(sum_of_columns<1, HalfPacket<Real>>(x, 0)); });
     }
-    Eigen::internal::pstoreu(sums, sums_over_lanes<Real>(packets));
+    if (n < lanes) return use([n](const Real* x) { return tiny_square_sum(x, n); });
+    if (n == lanes) return use([](const Real* x) { return predux(sum_of_packets<1>(x)); });
+    if (n == 2 * lanes) return use([](const Real* x) { return predux(sum_of_packets<2>(x)); });
+    if (n <= longest_tiny_vector<Real>) {
+      return use([n](const Real* x) { return predux(short_square_sum(x, n)); });
+    }
+    return use([n](const Real* x) { return sum_of_lanes<Real>(short_square_sum(x, n), 0); });
   }
 
-  // Refreshes the short vectors [first, first + count).
+  // The sums of squares of the short vectors [first, first + count).
+  void short_square_sums(Index first, Index count, Real* sums) const {
+    with_short_square_sum([&](const auto& square_sum) {
+      for (Index k = 0; k < count; ++k) sums[k] = square_sum(as_reals(view_.at(0, first + k)));
+    });
+  }
+
+  // The first of the short vectors [begin, end) that is not satisfied, or `end`.
+  template <class Rule>
+  EIGEN_STRONG_INLINE Index first_violator(Index begin, Index end, const Rule& rule,
+                                           Real& largest) const {
+    return with_short_square_sum([&](const auto& square_sum) {
+      Real most = largest;
+      const Real* x = as_reals(view_.at(0, begin));
+      Index v = begin;
+      for (; v < end; ++v, x += view_.vector_stride * Traits::components) {
+        const Real sum = square_sum(x);
+        if (!rule.satisfied(sum)) break;
+        most = (std::max)(most, sum);
+      }
+      largest = most;
+      return v;
+    });
+  }
+
+  // Refreshes the vectors [first, first + count).
   void refresh(Index first, Index count) const {
     if (view_.vector_stride == view_.inner) {
       refresh_(view_.at(0, first), count * view_.inner);
@@ -112,15 +142,17 @@ class AlongVectors {
     return view;
   }
 
+  // The Reals of a run.
+  Index length() const { return view_.inner * Traits::components; }
+
   Index bytes() const { return view_.length() * static_cast<Index>(sizeof(Scalar)); }
 
   Real square_sum_of_parts() const {
     SquareSum<Real> sums[parts];
     in_parallel(parts, 1, bytes(), [&](Index begin, Index end) {
-      const Refresh refresh = refresh_;
       for (Index p = begin; p < end; ++p) {
         const StridedView<Entry> view = part(p);
-        sums[p] = AlongVectors(view, refresh).square_sum(0, [](Index, Index, Index) {});
+        sums[p] = AlongVectors(view, refresh_).square_sum(0, [](Index, Index, Index) {});
       }
     });
     return SquareSum<Real>::total(sums, parts);
@@ -143,7 +175,7 @@ class AlongVectors {
       if (native_) {
         constexpr Index components = Traits::components;
         sum.add(
-            as_reals(run), view_.inner * components,
+            as_reals(run), length(),
             [&](Index i, Index n) { refresh_(run + i / components, n / components); },
             [&](Index i, Index n) { beside(o, i / components, n / components); });
       } else {
@@ -167,7 +199,7 @@ class AlongVectors {
   }
 
   const StridedView<Entry>& view_;
-  const Refresh& refresh_;
+  const Refresh<Entry>& refresh_;
   bool native_;
 };
 

@@ -27,22 +27,35 @@ inline constexpr bool is_only<Only<Indices>> = true;
 template <class T>
 inline constexpr bool is_only<const T> = is_only<T>;
 
-// Applies the pass to the vectors that an only() among the arguments lists, or to all of them.
-template <class Pass, class... With>
-Report run(Pass& pass, const With&... with) {
-  if constexpr ((is_only<With> || ...)) {
-    Report report;
-    [[maybe_unused]] const auto run_listed = [&](const auto& argument) {
-      if constexpr (is_only<std::remove_cvref_t<decltype(argument)>>) {
-        for (Index k = 0; k < argument.size(); ++k) {
-          report += pass.some(argument[k], argument[k] + 1);
-        }
-      }
-    };
-    (run_listed(with), ...);
-    return report;
+template <class With, class Factor>
+void tell([[maybe_unused]] const With& with, [[maybe_unused]] Index v,
+          [[maybe_unused]] const Factor& factor) {
+  if constexpr (is_tied<With>) with.rescale(v, factor);
+}
+
+// Applies a rule to the vectors that an only() among the arguments lists, or to all of them, and
+// their factors to what is tied() to them.
+template <class View, class... With>
+Report pass_over(const View& view, const NormBand& band, const With&... with) {
+  if constexpr (sizeof...(With) == 0) {
+    return NormPass<View>(view, band).all();
   } else {
-    return pass.all();
+    const auto rescale_tied = [&](Index v, const auto& factor) { (tell(with, v, factor), ...); };
+    const NormPass pass(view, band, rescale_tied);
+    if constexpr ((is_only<With> || ...)) {
+      Report report;
+      const auto run_listed = [&](const auto& argument) {
+        if constexpr (is_only<std::remove_cvref_t<decltype(argument)>>) {
+          for (Index k = 0; k < argument.size(); ++k) {
+            report += pass.some(argument[k], argument[k] + 1);
+          }
+        }
+      };
+      (run_listed(with), ...);
+      return report;
+    } else {
+      return pass.all();
+    }
   }
 }
 
@@ -58,16 +71,7 @@ Report constrain_norms(W&& weights, const G& grouping, const NormBand& band, con
   if constexpr (Weights<W>) {
     auto view = make_view(weights, grouping);
     (with.template check<W>(view.vectors), ...);
-    auto changed = [&]([[maybe_unused]] Index v, [[maybe_unused]] const auto& factor) {
-      [[maybe_unused]] const auto tell = [&](const auto& argument) {
-        if constexpr (is_tied<std::remove_cvref_t<decltype(argument)>>) {
-          argument.rescale(v, factor);
-        }
-      };
-      (tell(with), ...);
-    };
-    NormPass pass(view, band, changed);
-    return run(pass, with...);
+    return pass_over(view, band, with...);
   } else {
     return {};
   }

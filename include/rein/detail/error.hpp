@@ -34,13 +34,18 @@ inline std::string shape(Eigen::Index rows, Eigen::Index cols) {
   return text(rows) + " x " + text(cols);
 }
 
+template <class Value>
+[[noreturn]] EIGEN_DONT_INLINE void refuse(const char* owner, const char* argument, Value value,
+                                           const char* rule) {
+  invalid_argument(std::string("rein::") + owner + ": " + argument + " is " + text(value) +
+                   "; it must be " + rule);
+}
+
 // Refuses `value` unless `ok`: "rein::MaxNorm: limit is -1; it must be a finite number >= 0".
 template <class Value>
-void require(bool ok, const char* owner, const char* argument, Value value, const char* rule) {
-  if (!ok) {
-    invalid_argument(std::string("rein::") + owner + ": " + argument + " is " + text(value) +
-                     "; it must be " + rule);
-  }
+EIGEN_STRONG_INLINE void require(bool ok, const char* owner, const char* argument, Value value,
+                                 const char* rule) {
+  if (!ok) refuse(owner, argument, value, rule);
 }
 
 }  // namespace rein::detail

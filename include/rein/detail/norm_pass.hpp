@@ -32,13 +32,6 @@ bool lies_along(const StridedView<Entry>& view) {
   return view.inner >= long_run || (view.outer == 1 && view.inner > 1);
 }
 
-// Nothing to be done before entries are read.
-struct NoRefresh {
-  template <class Entry>
-  void operator()(Entry*, Index) const {}
-};
-inline constexpr NoRefresh no_refresh{};
-
 // Calls visit(first, vectors) for blocks that make up the vectors [begin, end).
 template <class Entry, class Visit>
 void for_each_block(const StridedView<Entry>& view, Index begin, Index end, const Visit& visit) {
@@ -51,30 +44,37 @@ void for_each_block(const StridedView<Entry>& view, Index begin, Index end, cons
   }
 }
 
-// Calls visit(v, square_sum) for every vector.
+// Calls visit(first, count, square_sums) for groups that make up the vectors.
 template <class Entry, class Visit>
-void for_each_square_sum(const StridedView<Entry>& view, const Visit& visit) {
+void for_each_group(const StridedView<Entry>& view, const Visit& visit) {
   using Real = typename ScalarTraits<std::remove_const_t<Entry>>::Real;
-  if (view.length() == 0) {
-    for (Index v = 0; v < view.vectors; ++v) visit(v, Real(0));
-  } else if (lies_along(view)) {
-    const AlongVectors vectors(view, no_refresh);
-    if (vectors.are_short()) {
-      constexpr Index group = vectors.group;
-      Real sums[group];
-      for (Index first = 0; first < view.vectors; first += group) {
-        const Index count = (std::min)(group, view.vectors - first);
-        vectors.square_sums(first, count, sums);
-        for (Index k = 0; k < count; ++k) visit(first + k, sums[k]);
-      }
-    } else {
-      for (Index v = 0; v < view.vectors; ++v) visit(v, vectors.square_sum(v));
+  constexpr Index group = packet_size<Real>;
+  Real sums[group] = {};
+  const auto visit_groups = [&](Index begin, Index end, const auto& source) {
+    for (Index first = begin; first < end; first += group) {
+      const Index count = (std::min)(group, end - first);
+      source(first, count);
+      visit(first, count, sums);
     }
+  };
+  if (view.length() == 0) {
+    visit_groups(0, view.vectors, [](Index, Index) {});
+  } else if (lies_along(view)) {
+    const AlongVectors vectors(view);
+    visit_groups(0, view.vectors, [&](Index first, Index count) {
+      if (vectors.are_short()) {
+        vectors.short_square_sums(first, count, sums);
+      } else {
+        for (Index k = 0; k < count; ++k) sums[k] = vectors.square_sum(first + k);
+      }
+    });
   } else {
-    for_each_block(view, 0, view.vectors, [&](Index first, Index vectors) {
-      LaneBlock block(view, first, vectors, no_refresh);
+    for_each_block(view, 0, view.vectors, [&](Index begin, Index vectors) {
+      LaneBlock block(view, begin, vectors);
       block.sum_squares();
-      for (Index k = 0; k < vectors; ++k) visit(first + k, block.square_sum(k));
+      visit_groups(begin, begin + vectors, [&](Index first, Index count) {
+        block.square_sums(first - begin, count, sums);
+      });
     });
   }
 }
@@ -95,13 +95,13 @@ Index rescale_vectors(const View& view, const Factors& factors) {
   } else if (view.length() == 0) {
     for (Index v = 0; v < view.vectors; ++v) needed(v);
   } else if (lies_along(view)) {
-    const AlongVectors along(view, no_refresh);
+    const AlongVectors along(view);
     for (Index v = 0; v < view.vectors; ++v) {
       if (needed(v)) along.scale(v, factors[v]);
     }
   } else {
     for_each_block(view, 0, view.vectors, [&](Index first, Index vectors) {
-      LaneBlock block(view, first, vectors, no_refresh);
+      LaneBlock block(view, first, vectors);
       for (Index k = 0; k < vectors; ++k) {
         if (needed(first + k)) block.note_factor(k, factors[first + k]);
       }
@@ -111,26 +111,36 @@ Index rescale_vectors(const View& view, const Factors& factors) {
   return changed;
 }
 
+// Nobody to be told of rescaled vectors.
+struct Untold {
+  template <class Factor>
+  void operator()(Index, const Factor&) const {}
+};
+
 // Applies a rule to vectors of a view. `changed(v, factor)` is told of every rescaled vector; the
-// factor is a Real or a ScaledNumber. `refresh(x, n)` is called before the n adjacent entries at x
-// are read for the first time: a fused optimizer step updates them then.
-template <class View, class Changed, class Refresh = NoRefresh>
+// factor is a Real or a ScaledNumber.
+template <class View, class Changed = Untold>
 class NormPass {
   using Scalar = typename View::Scalar;
   using Real = typename ScalarTraits<Scalar>::Real;
+  using Rule = NormRule<Scalar>;
+  static constexpr Index group = Rule::group;
 
  public:
-  NormPass(const View& view, const NormBand& band, Changed& changed, const Refresh& refresh = {})
+  using Refresher = Refresh<Scalar>;
+
+  NormPass(const View& view, const NormBand& band, const Changed& changed = {},
+           const Refresher& refresh = no_refresh<Scalar>)
       : view_(view), rule_(band, view.length()), changed_(changed), refresh_(refresh) {}
 
   // All vectors, by more than one thread where that pays.
   Report all() const {
     const Index bytes = view_.vectors * view_.length() * static_cast<Index>(sizeof(Scalar));
     const Index grain = view_.inner < long_run ? long_run / (std::max)(view_.inner, Index(1)) : 1;
+    if (threads_for(view_.vectors, bytes) == 1) return some(0, view_.vectors);
     Report total;
     in_parallel(view_.vectors, grain, bytes, [&](Index begin, Index end) {
-      NormPass mine(*this);
-      const Report report = mine.some(begin, end);
+      const Report report = some(begin, end);
 #if defined(EIGEN_HAS_OPENMP)
 #pragma omp critical(rein_report)
 #endif
@@ -140,103 +150,124 @@ class NormPass {
   }
 
   // The vectors [begin, end).
-  Report some(Index begin, Index end) {
-    report_ = {};
-    report_.checked = end - begin;
-    largest_square_ = 0;
-    if (view_.length() == 0) return report_;
-    if constexpr (!is_strided<View>) {
-      for (Index v = begin; v < end; ++v) carefully(v);
+  Report some(Index begin, Index end) const {
+    Tally tally;
+    if (view_.length() == 0) {
+    } else if constexpr (!is_strided<View>) {
+      for (Index v = begin; v < end; ++v) carefully(v, tally);
     } else if (lies_along(view_)) {
-      along(begin, end);
+      along(begin, end, tally);
     } else {
-      across(begin, end);
+      across(begin, end, tally);
     }
-    report_.largest_norm =
-        (std::max)(report_.largest_norm, std::sqrt(static_cast<double>(largest_square_)));
-    return report_;
+    const double largest = std::sqrt(static_cast<double>(tally.largest_square));
+    return {.checked = end - begin,
+            .changed = tally.changed,
+            .nonfinite = tally.nonfinite,
+            .largest_norm = (std::max)(tally.largest_norm, largest)};
   }
 
  private:
-  void along(Index begin, Index end) {
+  struct Tally {
+    Real largest_square = 0;
+    double largest_norm = 0;  // of the vectors whose square may not be a Real
+    Index changed = 0, nonfinite = 0;
+  };
+
+  void along(Index begin, Index end, Tally& tally) const {
     const AlongVectors vectors(view_, refresh_);
     if (vectors.are_short()) {
-      along_short(vectors, begin, end);
+      if (!refresh_) begin = vectors.first_violator(begin, end, rule_, tally.largest_square);
+      if (begin != end) along_short(vectors, begin, end, tally);
     } else {
-      along_long(vectors, begin, end);
+      along_long(vectors, begin, end, tally);
     }
   }
 
-  template <class Vectors>
-  void along_short(const Vectors& vectors, Index begin, Index end) {
-    constexpr Index group = Vectors::group;
+  EIGEN_DONT_INLINE void along_short(const AlongVectors<Scalar>& vectors, Index begin, Index end,
+                                     Tally& tally) const {
     // Vectors to refresh at a time: about 1024 entries, which stay in the first cache until read.
-    const Index batch = std::is_same_v<Refresh, NoRefresh>
-                            ? end - begin
-                            : (1024 / (group * view_.inner) + 1) * group;
-    Index next_batch = begin;
-    Real sums[group];
+    const Index batch = refresh_ ? (1024 / (group * view_.inner) + 1) * group : 0;
+    Index next_batch = refresh_ ? begin : end;
+    Real sums[group], factors[group];
     for (Index first = begin; first < end; first += group) {
       if (first == next_batch) {
         vectors.refresh(first, (std::min)(batch, end - first));
         next_batch += batch;
       }
       const Index count = (std::min)(group, end - first);
-      vectors.square_sums(first, count, sums);
+      vectors.short_square_sums(first, count, sums);
+      if (rule_.all_satisfied(sums, count, tally.largest_square)) continue;
+      if (!decide(first, count, sums, factors, tally)) continue;
       for (Index k = 0; k < count; ++k) {
-        Real factor;
-        if (needs(first + k, sums[k], factor)) vectors.scale(first + k, factor);
+        if (factors[k] != 1) vectors.scale(first + k, factors[k]);
       }
     }
   }
 
-  template <class Vectors>
-  void along_long(const Vectors& vectors, Index begin, Index end) {
-    bool pending = false;  // whether the last vector is still to be multiplied by `factor`
-    Real factor = 1;
+  void along_long(const AlongVectors<Scalar>& vectors, Index begin, Index end, Tally& tally) const {
+    bool pending = false;  // whether the last vector is still to be multiplied by factors[0]
+    Real sums[group], factors[group];
     for (Index v = begin; v < end; ++v) {
-      const Real square_sum =
-          pending ? vectors.square_sum_and_scale(v, v - 1, factor) : vectors.square_sum(v);
-      pending = needs(v, square_sum, factor);
+      sums[0] =
+          pending ? vectors.square_sum_and_scale(v, v - 1, factors[0]) : vectors.square_sum(v);
+      pending =
+          !rule_.all_satisfied(sums, 1, tally.largest_square) && decide(v, 1, sums, factors, tally);
       if (pending && !vectors.native()) {
-        vectors.scale(v, factor);
+        vectors.scale(v, factors[0]);
         pending = false;
       }
     }
-    if (pending) vectors.scale(end - 1, factor);
+    if (pending) vectors.scale(end - 1, factors[0]);
   }
 
-  void across(Index begin, Index end) {
+  void across(Index begin, Index end, Tally& tally) const {
     for_each_block(view_, begin, end, [&](Index first, Index vectors) {
       LaneBlock block(view_, first, vectors, refresh_);
       block.sum_squares();
-      for (Index k = 0; k < vectors; ++k) {
-        Real factor;
-        if (needs(first + k, block.square_sum(k), factor)) block.note_factor(k, factor);
+      Real sums[group], factors[group];
+      for (Index k = 0; k < vectors; k += group) {
+        const Index count = (std::min)(group, vectors - k);
+        block.square_sums(k, count, sums);
+        if (rule_.all_satisfied(sums, count, tally.largest_square)) continue;
+        if (!decide(first + k, count, sums, factors, tally)) continue;
+        for (Index i = 0; i < count; ++i) {
+          if (factors[i] != 1) block.note_factor(k + i, factors[i]);
+        }
       }
       block.scale();
     });
   }
 
-  // Whether vector v is to be multiplied by `factor`. Where that takes more care, does it all.
-  bool needs(Index v, Real square_sum, Real& factor) {
-    if (rule_.satisfied(square_sum)) {
-      largest_square_ = (std::max)(largest_square_, square_sum);
-      return false;
+  // Decides on at most a group of vectors, `count` from `first` on, not all of them satisfied.
+  // Vector first + k is to be multiplied by factors[k] where that is not 1. Returns whether any is.
+  EIGEN_DONT_INLINE bool decide(Index first, Index count, Real* sums, Real* factors,
+                                Tally& tally) const {
+    std::fill(sums + count, sums + group, sums[0]);
+    Real norms[group];
+    rule_.factors(sums, norms, factors);
+    Real largest = 0;
+    Index changed = 0;
+    for (Index k = 0; k < count; ++k) {
+      const Index v = first + k;
+      if (rule_.satisfied(sums[k])) {
+        factors[k] = 1;
+      } else if (!rule_.safe(sums[k]) || !rule_.plain(norms[k], factors[k])) {
+        factors[k] = 1;
+        carefully(v, tally);
+        continue;
+      } else if (factors[k] != 1 && rule_.is_gradual() && !changes(v, factors[k])) {
+        factors[k] = 1;
+      }
+      largest = (std::max)(largest, sums[k]);
+      if (factors[k] != 1) {
+        ++changed;
+        changed_(v, factors[k]);
+      }
     }
-    return needs_more(v, square_sum, factor);
-  }
-
-  EIGEN_DONT_INLINE bool needs_more(Index v, Real square_sum, Real& factor) {
-    if (!rule_.safe(square_sum) || !rule_.factor(square_sum, factor)) {
-      carefully(v);
-      return false;
-    }
-    largest_square_ = (std::max)(largest_square_, square_sum);
-    if (factor == 1 || (rule_.is_gradual() && !changes(v, factor))) return false;
-    ++report_.changed;
-    changed_(v, factor);
-    return true;
+    tally.largest_square = (std::max)(tally.largest_square, largest);
+    tally.changed += changed;
+    return changed != 0;
   }
 
   // Whether a factor other than 1 changes a bit of vector v: always, where entries are as precise
@@ -256,27 +287,25 @@ class NormPass {
     }
   }
 
-  EIGEN_DONT_INLINE void carefully(Index v) {
+  EIGEN_DONT_INLINE void carefully(Index v, Tally& tally) const {
     const CarefulNorm look = careful_norm(view_, v);
     if (!look.finite) {
-      ++report_.nonfinite;
+      ++tally.nonfinite;
       return;
     }
-    report_.largest_norm = (std::max)(report_.largest_norm, unscaled(look.norm));
+    tally.largest_norm = (std::max)(tally.largest_norm, unscaled(look.norm));
     if (rule_.satisfied(look.norm)) return;
     const ScaledNumber factor = rule_.factor(look.norm);
     if (careful_rescale(view_, v, factor)) {
-      ++report_.changed;
+      ++tally.changed;
       changed_(v, factor);
     }
   }
 
   const View& view_;
-  NormRule<Scalar> rule_;
-  Changed& changed_;
-  Refresh refresh_;
-  Report report_;
-  Real largest_square_ = 0;
+  Rule rule_;
+  Changed changed_;
+  const Refresher& refresh_;
 };
 
 }  // namespace rein::detail

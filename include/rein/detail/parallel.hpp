@@ -8,20 +8,27 @@
 
 namespace rein::detail {
 
-// Calls work(begin, end) on ranges that make up [0, count), from as many
-// threads as Eigen uses if the program is compiled with OpenMP, is not in a
-// parallel region already, and there are `bytes` enough for it: to start a
-// thread takes some 10 us, in which 256 KiB are read. Ranges begin at multiples
-// of `grain`.
+// How many threads to use for `bytes` of memory that come in so many pieces: as many as Eigen uses,
+// if the program is compiled with OpenMP, is not in a parallel region already, and there is enough
+// for each: to start a thread takes some 10 us, in which 256 KiB are read.
+inline Index threads_for([[maybe_unused]] Index pieces, [[maybe_unused]] Index bytes) {
+#if defined(EIGEN_HAS_OPENMP)
+  constexpr Index worth_a_thread = 256 * 1024;
+  if (bytes < 2 * worth_a_thread || omp_in_parallel()) return 1;
+  return (std::min)({static_cast<Index>(Eigen::nbThreads()), pieces, bytes / worth_a_thread});
+#else
+  return 1;
+#endif
+}
+
+// Calls work(begin, end) on ranges that make up [0, count), each in a thread of its own. Ranges
+// begin at multiples of `grain`.
 template <class Work>
 void in_parallel(Index count, [[maybe_unused]] Index grain, [[maybe_unused]] Index bytes,
                  const Work& work) {
 #if defined(EIGEN_HAS_OPENMP)
-  constexpr Index worth_a_thread = 256 * 1024;
   const Index grains = (count + grain - 1) / grain;
-  const Index threads =
-      (std::min)({static_cast<Index>(Eigen::nbThreads()), grains, bytes / worth_a_thread});
-  if (threads > 1 && !omp_in_parallel()) {
+  if (const Index threads = threads_for(grains, bytes); threads > 1) {
 #pragma omp parallel num_threads(static_cast <int>(threads))
     {
       const Index team = omp_get_num_threads();

@@ -12,11 +12,22 @@
 
 namespace rein::detail {
 
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wignored-attributes"  // of packets as template arguments
+#endif
+
 template <class Real>
 using Packet = typename Eigen::internal::packet_traits<Real>::type;
 
 template <class Real>
 inline constexpr Index packet_size = Eigen::internal::unpacket_traits<Packet<Real>>::size;
+
+template <class Real>
+using HalfPacket = typename Eigen::internal::unpacket_traits<Packet<Real>>::half;
+
+template <class Real>
+inline constexpr Index half_packet_size = Eigen::internal::unpacket_traits<HalfPacket<Real>>::size;
 
 // a * a + sum with the same rounding for a packet and for a single number, so that an entry's
 // place in a packet does not matter.
@@ -104,6 +115,24 @@ Packet<Real> tail_packet(const Real* end, Index n) {
   return pmul(ploadu<Packet<Real>>(end - packet_size<Real>), last_lanes<Real>(n));
 }
 
+// The sum of a packet's lanes and of what they have lost, rounded once (doubles: nearly so).
+template <class Real>
+EIGEN_STRONG_INLINE Real sum_of_lanes(const Packet<Real>& packet, Real lost) {
+  constexpr Index lanes = packet_size<Real>;
+  Real terms[lanes];
+  Eigen::internal::pstoreu(terms, packet);
+  if constexpr (std::is_same_v<Real, float>) {
+    double even = static_cast<double>(lost), odd = 0;
+    for (Index i = 0; i < lanes; i += 2) even += static_cast<double>(terms[i]);
+    for (Index i = 1; i < lanes; i += 2) odd += static_cast<double>(terms[i]);
+    return static_cast<Real>(even + odd);
+  } else {
+    Real sum = terms[0];
+    for (Index i = 1; i < lanes; ++i) add_keeping_error(sum, lost, terms[i]);
+    return sum + lost;
+  }
+}
+
 // The sum of squares of one vector, fed in runs.
 template <class Real>
 class SquareSum {
@@ -153,18 +182,7 @@ class SquareSum {
       add_keeping_error(packet_sum, packet_lost, parts[p].sum_);
       packet_lost = Eigen::internal::padd(packet_lost, parts[p].lost_);
     }
-    Real sums[lanes];
-    Eigen::internal::pstoreu(sums, packet_sum);
-    double sum = 0;
-    double lost = static_cast<double>(Eigen::internal::predux(packet_lost));
-    for (const Real lane : sums) {
-      if constexpr (std::is_same_v<Real, float>) {
-        sum += static_cast<double>(lane);
-      } else {
-        add_keeping_error(sum, lost, lane);
-      }
-    }
-    return static_cast<Real>(sum + lost);
+    return sum_of_lanes<Real>(packet_sum, Eigen::internal::predux(packet_lost));
   }
 
  private:
@@ -186,20 +204,16 @@ class SquareSum {
   Packet<Real> lost_ = Eigen::internal::pset1<Packet<Real>>(Real(0));
 };
 
-// Vectors of less than 16 packets are short: their squares are added in pairs, 5 roundings deep,
-// into one packet, with no error to keep.
+// Vectors of up to 16 packets are short: their squares are added in pairs, 5 roundings deep, into
+// one packet, with no error to keep.
 template <class Real>
 inline constexpr Index longest_short_vector = 16 * packet_size<Real>;
 
+// At least a packet.
 template <class Real>
 EIGEN_STRONG_INLINE Packet<Real> short_square_sum(const Real* x, Index n) {
   using namespace Eigen::internal;
   constexpr Index lanes = packet_size<Real>;
-  if (n < lanes) {
-    Real padded[lanes] = {};
-    for (Index i = 0; i < n; ++i) padded[i] = x[i];
-    return sum_of_packets<1>(padded);
-  }
   if (n == 16 * lanes) return sum_of_packets<16>(x);
   Packet<Real> sum = pset1<Packet<Real>>(Real(0));
   if (const Index rest = n % lanes; rest != 0) {
@@ -213,28 +227,29 @@ EIGEN_STRONG_INLINE Packet<Real> short_square_sum(const Real* x, Index n) {
   return sum;
 }
 
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wignored-attributes"  // of packets as template arguments
-#endif
-
-// The sums over the lanes of each of packet_size packets, in their order.
+// Up to this length a plain sum over the lanes of a short vector's packet, too, is 6 roundings
+// deep.
 template <class Real>
-EIGEN_STRONG_INLINE Packet<Real> sums_over_lanes(const Packet<Real>* packets) {
-  using namespace Eigen::internal;
-  constexpr int lanes = packet_size<Real>;
-  PacketBlock<Packet<Real>, lanes> block;
-  for (int i = 0; i < lanes; ++i) block.packet[i] = packets[i];
-  ptranspose(block);
-  Packet<Real> sum = block.packet[0];
-  Packet<Real> lost = pset1<Packet<Real>>(Real(0));
-  for (int i = 1; i < lanes; ++i) add_keeping_error(sum, lost, block.packet[i]);
-  return padd(sum, lost);
-}
+inline constexpr Index longest_tiny_vector = packet_size<Real> <= 4   ? 8 * packet_size<Real>
+                                             : packet_size<Real> == 8 ? 4 * packet_size<Real>
+                                                                      : 2 * packet_size<Real>;
 
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic pop
-#endif
+// Fewer numbers than a packet holds, which are less than 16.
+template <class Real>
+EIGEN_STRONG_INLINE Real tiny_square_sum(const Real* x, Index n) {
+  Real a = 0, b = 0, c = 0, d = 0;
+  Index i = 0;
+  for (; i + 4 <= n; i += 4) {
+    a = add_square(x[i], a);
+    b = add_square(x[i + 1], b);
+    c = add_square(x[i + 2], c);
+    d = add_square(x[i + 3], d);
+  }
+  if (i < n) a = add_square(x[i], a);
+  if (i + 1 < n) b = add_square(x[i + 1], b);
+  if (i + 2 < n) c = add_square(x[i + 2], c);
+  return (a + b) + (c + d);
+}
 
 // The squares of one packet from each of Count columns, added in chains of four.
 template <int Count, class P, class Real>
@@ -269,14 +284,20 @@ void add_columns(const Real* x, Index stride, Index lanes, Real* sums, Real* los
     pstoreu(losts + lane, lost);
   };
   constexpr Index step = packet_size<Real>;
-  const Index tail = lanes - lanes % step;
-  for (Index lane = 0; lane < tail; lane += step) add_at(lane, Packet<Real>{});
-  for (Index lane = tail; lane < lanes; ++lane) add_at(lane, Real{});
+  constexpr Index half = half_packet_size<Real>;
+  Index lane = 0;
+  for (; lane + step <= lanes; lane += step) add_at(lane, Packet<Real>{});
+  if (half < step && lane + half <= lanes) add_at(lane, HalfPacket<Real>{}), lane += half;
+  for (; lane < lanes; ++lane) add_at(lane, Real{});
 }
 
 template <class Real>
 void fold_lanes(Real* sums, Real* losts, Index lanes) {
   for (Index lane = 0; lane < lanes; ++lane) fold(sums[lane], losts[lane]);
 }
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
 
 }  // namespace rein::detail

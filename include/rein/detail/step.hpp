@@ -151,13 +151,14 @@ class StepWalk {
   }
 
   // Updates n entries that are adjacent in memory, the first of them at x.
-  void piece(const Scalar* x, Index n) const {
+  void operator()(const Scalar* x, Index n) const {
+    const StepWalk mine(*this);
     const Index offset = x - weights_.data();
     Index j = slices_ == 1 ? 0 : offset / weights_.outerStride();
     Index begin = slices_ == 1 ? offset : offset % weights_.outerStride();
     for (; n > 0; ++j, begin = 0) {
       const Index part = (std::min)(n, length_ - begin);
-      slice(j, begin, part);
+      mine.slice(j, begin, part);
       n -= part;
     }
   }
@@ -213,9 +214,8 @@ template <class W, class Walk, class C>
 Report step_and_constrain(W& weights, const Walk& walk, C& constraint) {
   if constexpr (NormConstraint<C> && Walk::in_memory) {
     const auto view = make_view(weights, constraint.grouping());
-    const auto changed = [](Index, const auto&) {};
-    const auto refresh = [walk](const auto* x, Index n) { walk.piece(x, n); };
-    return NormPass(view, constraint.band(), changed, refresh).all();
+    using Pass = NormPass<std::remove_const_t<decltype(view)>>;
+    return Pass(view, constraint.band(), {}, typename Pass::Refresher(&walk)).all();
   } else {
     walk.all();
     return apply_constraint(constraint, weights);

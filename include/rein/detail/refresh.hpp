@@ -1,0 +1,33 @@
+#pragma once
+
+#include <Eigen/Core>
+
+namespace rein::detail {
+
+// What is done to n adjacent entries at x before they are read for the first time: a fused
+// optimizer step updates them then. Empty, it does nothing. Its type does not say what it calls, so
+// that the kernels are compiled once for each scalar. Several threads may call it at once.
+template <class Entry>
+class Refresh {
+ public:
+  constexpr Refresh() = default;
+  template <class Update>
+  explicit Refresh(const Update* update)
+      : update_(update), call_([](const void* object, Entry* x, Eigen::Index n) {
+          (*static_cast<const Update*>(object))(x, n);
+        }) {}
+
+  explicit operator bool() const { return call_ != nullptr; }
+  void operator()(Entry* x, Eigen::Index n) const {
+    if (call_ != nullptr) call_(update_, x, n);
+  }
+
+ private:
+  const void* update_ = nullptr;
+  void (*call_)(const void*, Entry*, Eigen::Index) = nullptr;
+};
+
+template <class Entry>
+inline constexpr Refresh<Entry> no_refresh{};
+
+}  // namespace rein::detail
