@@ -24,6 +24,46 @@ struct AdamOptions {
   bool maximize = false;                ///< climbs along the gradient instead
 };
 
+namespace detail {
+
+// The update of step t, with the coefficients computed in double.
+template <class Real>
+class AdamUpdate {
+ public:
+  AdamUpdate(const AdamOptions& o, Index t)
+      : maximize_(o.maximize),
+        amsgrad_(o.amsgrad),
+        decay_(static_cast<Real>(o.decoupled_weight_decay ? 0 : o.weight_decay)),
+        shrink_(
+            static_cast<Real>(o.decoupled_weight_decay ? 1 - o.learning_rate * o.weight_decay : 1)),
+        fresh1_(static_cast<Real>(1 - o.beta1)),
+        kept2_(static_cast<Real>(o.beta2)),
+        fresh2_(static_cast<Real>(1 - o.beta2)),
+        rate_(static_cast<Real>(o.learning_rate / (1 - std::pow(o.beta1, static_cast<double>(t))))),
+        correction2_(static_cast<Real>(std::sqrt(1 - std::pow(o.beta2, static_cast<double>(t))))),
+        epsilon_(static_cast<Real>(o.epsilon)) {}
+
+  // Compiled once for float and once for double.
+  EIGEN_DONT_INLINE void operator()(Index n, Real* weights, const Real* gradient,
+                                    Real* first_moment, Real* second_moment,
+                                    Real* max_second_moment) const {
+    Chunk<Real> w(weights, n), m(first_moment, n), v(second_moment, n);
+    with_decay(ConstChunk<Real>(gradient, n), w, maximize_, decay_, [&](const auto& g) {
+      m += fresh1_ * (g - m);
+      v = kept2_ * v + fresh2_ * g * g;
+    });
+    Chunk<Real> divisor(amsgrad_ ? max_second_moment : second_moment, n);
+    if (amsgrad_) divisor = (divisor.max)(v);
+    w = shrink_ * w - rate_ * m / (exact_sqrt(divisor) / correction2_ + epsilon_);
+  }
+
+ private:
+  bool maximize_, amsgrad_;
+  Real decay_, shrink_, fresh1_, kept2_, fresh2_, rate_, correction2_, epsilon_;
+};
+
+}  // namespace detail
+
 /// Adam and AdamW for one parameter, with a constraint applied after each step.
 ///
 ///     t <- t + 1
@@ -76,11 +116,8 @@ class Adam {
 
       detail::check_constraint(weights, constraint_);
       ++steps_;
-      const Coefficients c(options_, steps_);
       const detail::GradientValue<G> value = gradient.derived();
-      const auto update = [&](auto w, const auto& g, auto m, auto v, auto v_max) {
-        this->update(c, w, g, m, v, v_max);
-      };
+      const detail::AdamUpdate<Real> update(options_, steps_);
       const detail::StepWalk walk(weights, value, update, first_moment_, second_moment_,
                                   max_second_moment_);
       return detail::step_and_constrain(weights, walk, constraint_);
@@ -109,24 +146,6 @@ class Adam {
   Eigen::Index steps() const { return steps_; }
 
  private:
-  // What one step multiplies by, computed in double.
-  struct Coefficients {
-    Coefficients(const AdamOptions& o, Eigen::Index t) {
-      const double count = static_cast<double>(t);
-      fresh1 = static_cast<Real>(1 - o.beta1);
-      kept2 = static_cast<Real>(o.beta2);
-      fresh2 = static_cast<Real>(1 - o.beta2);
-      rate = static_cast<Real>(o.learning_rate / (1 - std::pow(o.beta1, count)));
-      correction2 = static_cast<Real>(std::sqrt(1 - std::pow(o.beta2, count)));
-      epsilon = static_cast<Real>(o.epsilon);
-      decay = static_cast<Real>(o.decoupled_weight_decay ? 0 : o.weight_decay);
-      shrink =
-          static_cast<Real>(o.decoupled_weight_decay ? 1 - o.learning_rate * o.weight_decay : 1);
-    }
-
-    Real fresh1, kept2, fresh2, rate, correction2, epsilon, decay, shrink;
-  };
-
   void check_options() const {
     using detail::require, detail::is_finite;
     const AdamOptions& o = options_;
@@ -140,19 +159,6 @@ class Adam {
             "a finite number >= 0");
     require(is_finite(o.weight_decay) && o.weight_decay >= 0, "Adam", "weight_decay",
             o.weight_decay, "a finite number >= 0");
-  }
-
-  using Chunk = detail::Chunk<Real>;
-
-  void update(const Coefficients& c, Chunk& w, const detail::ConstChunk<Real>& gradient, Chunk& m,
-              Chunk& v, Chunk& v_max) const {
-    detail::with_decay(gradient, w, options_.maximize, c.decay, [&](const auto& g) {
-      m += c.fresh1 * (g - m);
-      v = c.kept2 * v + c.fresh2 * g * g;
-    });
-    if (options_.amsgrad) v_max = (v_max.max)(v);
-    const Chunk& divisor = options_.amsgrad ? v_max : v;
-    w = c.shrink * w - c.rate * m / (detail::exact_sqrt(divisor) / c.correction2 + c.epsilon);
   }
 
   Eigen::Index rows_, cols_;

@@ -20,6 +20,55 @@ struct SgdOptions {
   bool maximize = false;    ///< climbs along the gradient instead
 };
 
+namespace detail {
+
+// The update of one step; `first` starts the momentum buffer.
+template <class Real>
+class SgdUpdate {
+ public:
+  SgdUpdate(const SgdOptions& o, bool first)
+      : maximize_(o.maximize),
+        nesterov_(o.nesterov),
+        has_momentum_(o.momentum != 0),
+        first_(first),
+        rate_(static_cast<Real>(o.learning_rate)),
+        momentum_(static_cast<Real>(o.momentum)),
+        fresh_(static_cast<Real>(1 - o.dampening)),
+        decay_(static_cast<Real>(o.weight_decay)) {}
+
+  // Compiled once for float and once for double.
+  EIGEN_DONT_INLINE void operator()(Index n, Real* weights, const Real* gradient,
+                                    Real* momentum) const {
+    Chunk<Real> w(weights, n), buffer(momentum, n);
+    with_decay(ConstChunk<Real>(gradient, n), w, maximize_, decay_,
+               [&](const auto& g) { descend(w, g, buffer); });
+  }
+
+ private:
+  template <class G>
+  void descend(Chunk<Real>& w, const G& g, Chunk<Real>& buffer) const {
+    if (!has_momentum_) {
+      w -= rate_ * g;
+      return;
+    }
+    if (first_) {
+      buffer = g;
+    } else {
+      buffer = momentum_ * buffer + fresh_ * g;
+    }
+    if (nesterov_) {
+      w -= rate_ * (g + momentum_ * buffer);
+    } else {
+      w -= rate_ * buffer;
+    }
+  }
+
+  bool maximize_, nesterov_, has_momentum_, first_;
+  Real rate_, momentum_, fresh_, decay_;
+};
+
+}  // namespace detail
+
 /// Stochastic gradient descent for one parameter, with a constraint applied after each step.
 ///
 ///     g <- gradient (negated to maximize) + weight_decay * w
@@ -69,9 +118,7 @@ class Sgd {
 
       ++steps_;
       const detail::GradientValue<G> value = gradient.derived();
-      const auto update = [&](auto w, const auto& g, auto buffer) {
-        this->update(w, g, buffer, first);
-      };
+      const detail::SgdUpdate<Real> update(options_, first);
       const detail::StepWalk walk(weights, value, update, momentum_);
       return detail::step_and_constrain(weights, walk, constraint_);
     } else {
@@ -109,33 +156,6 @@ class Sgd {
             "a finite number >= 0");
     require(!o.nesterov || o.momentum > 0, "Sgd", "momentum", o.momentum, "> 0 with nesterov");
     require(!o.nesterov || o.dampening == 0, "Sgd", "dampening", o.dampening, "0 with nesterov");
-  }
-
-  using Chunk = detail::Chunk<Real>;
-
-  void update(Chunk& w, const detail::ConstChunk<Real>& gradient, Chunk& buffer, bool first) const {
-    detail::with_decay(gradient, w, options_.maximize, static_cast<Real>(options_.weight_decay),
-                       [&](const auto& g) { descend(w, g, buffer, first); });
-  }
-
-  template <class G>
-  void descend(Chunk& w, const G& g, Chunk& buffer, bool first) const {
-    const Real rate = static_cast<Real>(options_.learning_rate);
-    const Real momentum = static_cast<Real>(options_.momentum);
-    if (!has_momentum()) {
-      w -= rate * g;
-      return;
-    }
-    if (first) {
-      buffer = g;
-    } else {
-      buffer = momentum * buffer + static_cast<Real>(1 - options_.dampening) * g;
-    }
-    if (options_.nesterov) {
-      w -= rate * (g + momentum * buffer);
-    } else {
-      w -= rate * buffer;
-    }
   }
 
   Eigen::Index rows_, cols_;

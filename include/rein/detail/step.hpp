@@ -115,8 +115,8 @@ class ChunkSource {
   std::conditional_t<direct, Nothing, Real[step_chunk]> buffer_;
 };
 
-// Calls update(w, g, state...) with arrays of Reals for all entries of the weights, a chunk at a
-// time; complex entries are two Reals each.
+// Calls update(n, w, g, state...) with pointers to n adjacent Reals each, for all entries of the
+// weights, a chunk at a time; a complex entry is two Reals.
 template <class W, class G, class Update, class... State>
 class StepWalk {
   using Scalar = typename W::Scalar;
@@ -178,9 +178,7 @@ class StepWalk {
     if constexpr (W::SizeAtCompileTime != Eigen::Dynamic) EIGEN_OPTIMIZATION_BARRIER(reals)
     std::apply(
         [&](auto&... sources) {
-          update_(Chunk<Real>(w_.open(j, begin, n), reals),
-                  ConstChunk<Real>(g_.open(j, begin, n), reals),
-                  Chunk<Real>(sources.open(j, begin, n), reals)...);
+          update_(reals, w_.open(j, begin, n), g_.open(j, begin, n), sources.open(j, begin, n)...);
           w_.close(j, begin, n);
           (sources.close(j, begin, n), ...);
         },
