@@ -29,15 +29,11 @@ auto norms(const Eigen::DenseBase<W>& weights, const G& grouping) {
   } else {
     const auto view = detail::make_view(weights.derived(), grouping);
     Eigen::Array<Real, Eigen::Dynamic, 1> result(view.vectors);
-    const auto take_norms = [&](Eigen::Index first, Eigen::Index count, const Real* square_sums) {
-      for (Eigen::Index k = 0; k < count; ++k) {
-        result[first + k] =
-            static_cast<Real>(detail::NormRule<typename W::Scalar>::safe(square_sums[k])
-                                  ? std::sqrt(square_sums[k])
-                                  : detail::unscaled(detail::careful_norm(view, first + k).norm));
-      }
-    };
-    detail::for_each_group(view, take_norms);
+    detail::for_each_square_sum(view, [&](Eigen::Index v, Real square_sum) {
+      result[v] = static_cast<Real>(detail::NormRule<typename W::Scalar>::safe(square_sum)
+                                        ? std::sqrt(square_sum)
+                                        : detail::unscaled(detail::careful_norm(view, v).norm));
+    });
     return result;
   }
 }

@@ -27,6 +27,7 @@ class AlongVectors {
   AlongVectors(const StridedView<Entry>& view, const Refresh<Entry>& refresh = no_refresh<Entry>)
       : view_(view), refresh_(refresh), native_(is_native<Scalar> && view.inner_stride == 1) {}
 
+  // Short vectors stay in the first cache between being summed and being scaled.
   bool are_short() const {
     return native_ && view_.outer == 1 && length() <= longest_short_vector<Real>;
   }
@@ -48,38 +49,31 @@ class AlongVectors {
     if (n == lanes) return use([](const Real* x) { return predux(sum_of_packets<1>(x)); });
     if (n == 2 * lanes) return use([](const Real* x) { return predux(sum_of_packets<2>(x)); });
     if (n <= longest_tiny_vector<Real>) {
-      return use([n](const Real* x) { return predux(short_square_sum(x, n)); });
+      return use([n](const Real* x) { return predux(tree_square_sum(x, n)); });
     }
-    return use([n](const Real* x) { return sum_of_lanes<Real>(short_square_sum(x, n), 0); });
+    return use([n](const Real* x) { return short_square_sum(x, n); });
   }
 
-  // The sums of squares of the short vectors [first, first + count).
-  void short_square_sums(Index first, Index count, Real* sums) const {
+  // Calls visit(v, run, square_sum) for the short vectors [begin, end), whose entries are the run.
+  template <class Visit>
+  EIGEN_STRONG_INLINE void for_each_short(Index begin, Index end, const Visit& visit) const {
+    // Vectors to refresh at a time: about 1024 entries, which stay in the first cache until read.
+    const Index batch = refresh_ ? 1024 / view_.inner + 1 : end - begin;
     with_short_square_sum([&](const auto& square_sum) {
-      for (Index k = 0; k < count; ++k) sums[k] = square_sum(as_reals(view_.at(0, first + k)));
-    });
-  }
-
-  // The first of the short vectors [begin, end) that is not satisfied, or `end`.
-  template <class Rule>
-  EIGEN_STRONG_INLINE Index first_violator(Index begin, Index end, const Rule& rule,
-                                           Real& largest) const {
-    return with_short_square_sum([&](const auto& square_sum) {
-      Real most = largest;
-      const Real* x = as_reals(view_.at(0, begin));
-      Index v = begin;
-      for (; v < end; ++v, x += view_.vector_stride * Traits::components) {
-        const Real sum = square_sum(x);
-        if (!rule.satisfied(sum)) break;
-        most = (std::max)(most, sum);
+      Entry* run = view_.at(0, begin);
+      for (Index v = begin; v < end;) {
+        const Index batch_end = (std::min)(v + batch, end);
+        refresh(v, batch_end - v);
+        for (; v < batch_end; ++v, run += view_.vector_stride) {
+          visit(v, run, square_sum(as_reals(run)));
+        }
       }
-      largest = most;
-      return v;
     });
   }
 
   // Refreshes the vectors [first, first + count).
   void refresh(Index first, Index count) const {
+    if (!refresh_) return;
     if (view_.vector_stride == view_.inner) {
       refresh_(view_.at(0, first), count * view_.inner);
     } else {

@@ -44,37 +44,25 @@ void for_each_block(const StridedView<Entry>& view, Index begin, Index end, cons
   }
 }
 
-// Calls visit(first, count, square_sums) for groups that make up the vectors.
+// Calls visit(v, square_sum) for every vector.
 template <class Entry, class Visit>
-void for_each_group(const StridedView<Entry>& view, const Visit& visit) {
+void for_each_square_sum(const StridedView<Entry>& view, const Visit& visit) {
   using Real = typename ScalarTraits<std::remove_const_t<Entry>>::Real;
-  constexpr Index group = packet_size<Real>;
-  Real sums[group] = {};
-  const auto visit_groups = [&](Index begin, Index end, const auto& source) {
-    for (Index first = begin; first < end; first += group) {
-      const Index count = (std::min)(group, end - first);
-      source(first, count);
-      visit(first, count, sums);
-    }
-  };
   if (view.length() == 0) {
-    visit_groups(0, view.vectors, [](Index, Index) {});
+    for (Index v = 0; v < view.vectors; ++v) visit(v, Real(0));
   } else if (lies_along(view)) {
     const AlongVectors vectors(view);
-    visit_groups(0, view.vectors, [&](Index first, Index count) {
-      if (vectors.are_short()) {
-        vectors.short_square_sums(first, count, sums);
-      } else {
-        for (Index k = 0; k < count; ++k) sums[k] = vectors.square_sum(first + k);
-      }
-    });
+    if (vectors.are_short()) {
+      vectors.for_each_short(0, view.vectors,
+                             [&](Index v, Entry*, Real square_sum) { visit(v, square_sum); });
+    } else {
+      for (Index v = 0; v < view.vectors; ++v) visit(v, vectors.square_sum(v));
+    }
   } else {
-    for_each_block(view, 0, view.vectors, [&](Index begin, Index vectors) {
-      LaneBlock block(view, begin, vectors);
-      block.sum_squares();
-      visit_groups(begin, begin + vectors, [&](Index first, Index count) {
-        block.square_sums(first - begin, count, sums);
-      });
+    for_each_block(view, 0, view.vectors, [&](Index first, Index vectors) {
+      LaneBlock block(view, first, vectors);
+      const Real* square_sums = block.square_sums();
+      for (Index k = 0; k < vectors; ++k) visit(first + k, square_sums[k]);
     });
   }
 }
@@ -123,8 +111,6 @@ template <class View, class Changed = Untold>
 class NormPass {
   using Scalar = typename View::Scalar;
   using Real = typename ScalarTraits<Scalar>::Real;
-  using Rule = NormRule<Scalar>;
-  static constexpr Index group = Rule::group;
 
  public:
   using Refresher = Refresh<Scalar>;
@@ -177,97 +163,76 @@ class NormPass {
   void along(Index begin, Index end, Tally& tally) const {
     const AlongVectors vectors(view_, refresh_);
     if (vectors.are_short()) {
-      if (!refresh_) begin = vectors.first_violator(begin, end, rule_, tally.largest_square);
-      if (begin != end) along_short(vectors, begin, end, tally);
+      Real largest = 0;
+      vectors.for_each_short(begin, end, [&](Index v, Scalar* run, Real square_sum) {
+        if (rule_.satisfied(square_sum)) {
+          largest = (std::max)(largest, square_sum);
+        } else {
+          rescale_run(v, run, square_sum, tally);
+        }
+      });
+      tally.largest_square = (std::max)(tally.largest_square, largest);
     } else {
       along_long(vectors, begin, end, tally);
     }
   }
 
-  EIGEN_DONT_INLINE void along_short(const AlongVectors<Scalar>& vectors, Index begin, Index end,
-                                     Tally& tally) const {
-    // Vectors to refresh at a time: about 1024 entries, which stay in the first cache until read.
-    const Index batch = refresh_ ? (1024 / (group * view_.inner) + 1) * group : 0;
-    Index next_batch = refresh_ ? begin : end;
-    Real sums[group], factors[group];
-    for (Index first = begin; first < end; first += group) {
-      if (first == next_batch) {
-        vectors.refresh(first, (std::min)(batch, end - first));
-        next_batch += batch;
-      }
-      const Index count = (std::min)(group, end - first);
-      vectors.short_square_sums(first, count, sums);
-      if (rule_.all_satisfied(sums, count, tally.largest_square)) continue;
-      if (!decide(first, count, sums, factors, tally)) continue;
-      for (Index k = 0; k < count; ++k) {
-        if (factors[k] != 1) vectors.scale(first + k, factors[k]);
-      }
-    }
-  }
-
   void along_long(const AlongVectors<Scalar>& vectors, Index begin, Index end, Tally& tally) const {
-    bool pending = false;  // whether the last vector is still to be multiplied by factors[0]
-    Real sums[group], factors[group];
+    Real factor = 1;  // by which the last vector is still to be multiplied
     for (Index v = begin; v < end; ++v) {
-      sums[0] =
-          pending ? vectors.square_sum_and_scale(v, v - 1, factors[0]) : vectors.square_sum(v);
-      pending =
-          !rule_.all_satisfied(sums, 1, tally.largest_square) && decide(v, 1, sums, factors, tally);
-      if (pending && !vectors.native()) {
-        vectors.scale(v, factors[0]);
-        pending = false;
+      const Real square_sum =
+          factor == 1 ? vectors.square_sum(v) : vectors.square_sum_and_scale(v, v - 1, factor);
+      factor = factor_for(v, square_sum, tally);
+      if (factor != 1 && !vectors.native()) {
+        vectors.scale(v, factor);
+        factor = 1;
       }
     }
-    if (pending) vectors.scale(end - 1, factors[0]);
+    if (factor != 1) vectors.scale(end - 1, factor);
   }
 
   void across(Index begin, Index end, Tally& tally) const {
     for_each_block(view_, begin, end, [&](Index first, Index vectors) {
       LaneBlock block(view_, first, vectors, refresh_);
-      block.sum_squares();
-      Real sums[group], factors[group];
-      for (Index k = 0; k < vectors; k += group) {
-        const Index count = (std::min)(group, vectors - k);
-        block.square_sums(k, count, sums);
-        if (rule_.all_satisfied(sums, count, tally.largest_square)) continue;
-        if (!decide(first + k, count, sums, factors, tally)) continue;
-        for (Index i = 0; i < count; ++i) {
-          if (factors[i] != 1) block.note_factor(k + i, factors[i]);
-        }
+      const Real* square_sums = block.square_sums();
+      Real largest;
+      if (rule_.all_satisfied(square_sums, vectors, largest)) {
+        tally.largest_square = (std::max)(tally.largest_square, largest);
+        return;
+      }
+      for (Index k = 0; k < vectors; ++k) {
+        const Real factor = factor_for(first + k, square_sums[k], tally);
+        if (factor != 1) block.note_factor(k, factor);
       }
       block.scale();
     });
   }
 
-  // Decides on at most a group of vectors, `count` from `first` on, not all of them satisfied.
-  // Vector first + k is to be multiplied by factors[k] where that is not 1. Returns whether any is.
-  EIGEN_DONT_INLINE bool decide(Index first, Index count, Real* sums, Real* factors,
-                                Tally& tally) const {
-    std::fill(sums + count, sums + group, sums[0]);
-    Real norms[group];
-    rule_.factors(sums, norms, factors);
-    Real largest = 0;
-    Index changed = 0;
-    for (Index k = 0; k < count; ++k) {
-      const Index v = first + k;
-      if (rule_.satisfied(sums[k])) {
-        factors[k] = 1;
-      } else if (!rule_.safe(sums[k]) || !rule_.plain(norms[k], factors[k])) {
-        factors[k] = 1;
-        carefully(v, tally);
-        continue;
-      } else if (factors[k] != 1 && rule_.is_gradual() && !changes(v, factors[k])) {
-        factors[k] = 1;
-      }
-      largest = (std::max)(largest, sums[k]);
-      if (factors[k] != 1) {
-        ++changed;
-        changed_(v, factors[k]);
-      }
+  // What vector v is to be multiplied by; 1 if it stays.
+  EIGEN_STRONG_INLINE Real factor_for(Index v, Real square_sum, Tally& tally) const {
+    if (!rule_.satisfied(square_sum)) return factor_of_violator(v, square_sum, tally);
+    tally.largest_square = (std::max)(tally.largest_square, square_sum);
+    return 1;
+  }
+
+  // Not inlined: it would take the registers of the loops around it, which cost small matrices half
+  // of their time.
+  EIGEN_DONT_INLINE void rescale_run(Index v, Scalar* run, Real square_sum, Tally& tally) const {
+    const Real factor = factor_of_violator(v, square_sum, tally);
+    if (factor != 1) scale_run(run, view_.inner, factor);
+  }
+
+  EIGEN_STRONG_INLINE Real factor_of_violator(Index v, Real square_sum, Tally& tally) const {
+    Real factor;
+    if (!rule_.factor(square_sum, factor)) {
+      carefully(v, tally);
+      return 1;
     }
-    tally.largest_square = (std::max)(tally.largest_square, largest);
-    tally.changed += changed;
-    return changed != 0;
+    tally.largest_square = (std::max)(tally.largest_square, square_sum);
+    if (factor == 1 || (rule_.is_gradual() && !changes(v, factor))) return 1;
+    ++tally.changed;
+    changed_(v, factor);
+    return factor;
   }
 
   // Whether a factor other than 1 changes a bit of vector v: always, where entries are as precise
@@ -303,7 +268,7 @@ class NormPass {
   }
 
   const View& view_;
-  Rule rule_;
+  NormRule<Scalar> rule_;
   Changed changed_;
   const Refresher& refresh_;
 };

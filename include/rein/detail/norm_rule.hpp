@@ -5,7 +5,6 @@
 #include <limits>
 
 #include <rein/detail/careful.hpp>
-#include <rein/detail/exact_sqrt.hpp>
 #include <rein/detail/scalar.hpp>
 
 namespace rein::detail {
@@ -75,6 +74,15 @@ class NormRule {
   // Whether the vector is satisfied; false also where the sum is not safe.
   bool satisfied(Real square_sum) const { return bits_of(square_sum) - least_bits_ <= span_; }
 
+  // Whether all vectors are, and then the largest square. Their sum tells of a NaN or an Inf, which
+  // the least and the largest may have missed.
+  bool all_satisfied(const Real* square_sums, Index vectors, Real& largest) const {
+    const Eigen::Map<const Eigen::Array<Real, Eigen::Dynamic, 1>> squares(square_sums, vectors);
+    largest = squares.maxCoeff();
+    return satisfied(largest) && satisfied(squares.minCoeff()) &&
+           bits_of(squares.sum()) <= most_safe;
+  }
+
   bool satisfied(const ScaledNumber& norm) const {
     if (norm.mantissa == 0 || band_.rate == 0) return true;
     const double rounding = std::ldexp(rounding_, Traits::denorm_exponent - norm.exponent);
@@ -82,45 +90,16 @@ class NormRule {
            norm.mantissa <= std::ldexp(band_.high, -norm.exponent) * (1 + slack);
   }
 
-  // Vectors that are decided on together: a packet of them.
-  static constexpr Index group = packet_size<Real>;
-
-  // Whether each of at most a group of vectors is satisfied; if so, `largest` is raised to the
-  // largest square. One after another: the sums were often stored so, and a packet loaded from
-  // single stores waits 15 cycles for them.
-  bool all_satisfied(const Real* square_sums, Index count, Real& largest) const {
-    Bits<Real> most = std::bit_cast<Bits<Real>>(largest);
-    for (Index k = 0; k < count; ++k) {
-      const Bits<Real> bits = bits_of(square_sums[k]);
-      if (bits - least_bits_ > span_) return false;
-      most = (std::max)(most, bits);
-    }
-    largest = std::bit_cast<Real>(most);
-    return true;
-  }
-
-  // The norms of a group, and the factors of those that are not satisfied.
-  void factors(const Real* square_sums, Real* norms, Real* factors) const {
-    using Group = Eigen::Array<Real, group, 1>;
-    const Group norm = exact_sqrt(Eigen::Map<const Group>(square_sums));
-    const Group target = low_ == 0 ? Group(Group::Constant(high_))
-                                   : Group((norm < low_).select(low_, Group::Constant(high_)));
-    Group factor = target / norm;
-    if (band_.rate != 1) {
-      for (Index k = 0; k < group; ++k) {
-        factor[k] = static_cast<Real>(
-            gradual_factor(static_cast<double>(target[k]) / static_cast<double>(norm[k])));
-      }
-    }
-    Eigen::Map<Group>(norms, group) = norm;
-    Eigen::Map<Group>(factors, group) = factor;
-  }
-
-  // Whether plain products with a factor are right; else it takes the careful arithmetic.
-  bool plain(Real norm, Real factor) const {
+  // The factor for a vector that is not satisfied. False if it needs the careful arithmetic.
+  bool factor(Real square_sum, Real& factor) const {
+    if (!safe(square_sum)) return false;
+    const Real norm = std::sqrt(square_sum);
+    const Real target = norm < low_ ? low_ : high_;
+    factor = band_.rate == 1 ? target / norm
+                             : static_cast<Real>(gradual_factor(static_cast<double>(target) /
+                                                                static_cast<double>(norm)));
     const Real wanted = factor * norm;
-    return factor == 0 ? high_ == 0 && !(norm < low_)
-                       : wanted >= safe_norm && wanted <= large && factor <= large;
+    return factor == 0 ? target == 0 : wanted >= safe_norm && wanted <= large && factor <= large;
   }
 
   // Whether a factor may be so close to 1 that it changes no bit.

@@ -38,14 +38,9 @@ void scale_run(Scalar* x, Index n, typename ScalarTraits<Scalar>::Real factor) {
     using namespace Eigen::internal;
     using Real = typename Traits::Real;
     Real* reals = reinterpret_cast<Real*>(x);
-    constexpr Index step = packet_size<Real>;
-    const Packet<Real> factors = pset1<Packet<Real>>(factor);
-    const Index count = n * Traits::components;
-    const Index tail = count - count % step;
-    for (Index i = 0; i < tail; i += step) {
-      pstoreu(reals + i, pmul(ploadu<Packet<Real>>(reals + i), factors));
-    }
-    for (Index i = tail; i < count; ++i) reals[i] *= factor;
+    over_lanes<Real>(n * Traits::components, [&]<class P>(Index i, P) {
+      pstoreu(reals + i, pmul(ploadu<P>(reals + i), pset1<P>(factor)));
+    });
   } else {
     for (Index i = 0; i < n; ++i) scale_entry(x[i], factor);
   }
@@ -55,12 +50,9 @@ void scale_run(Scalar* x, Index n, typename ScalarTraits<Scalar>::Real factor) {
 template <class Real>
 void scale_lanes(Real* x, const Real* factors, Index n) {
   using namespace Eigen::internal;
-  constexpr Index step = packet_size<Real>;
-  const Index tail = n - n % step;
-  for (Index i = 0; i < tail; i += step) {
-    pstoreu(x + i, pmul(ploadu<Packet<Real>>(x + i), ploadu<Packet<Real>>(factors + i)));
-  }
-  for (Index i = tail; i < n; ++i) x[i] *= factors[i];
+  over_lanes<Real>(n, [&]<class P>(Index i, P) {
+    pstoreu(x + i, pmul(ploadu<P>(x + i), ploadu<P>(factors + i)));
+  });
 }
 
 }  // namespace rein::detail

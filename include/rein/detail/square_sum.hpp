@@ -204,14 +204,10 @@ class SquareSum {
   Packet<Real> lost_ = Eigen::internal::pset1<Packet<Real>>(Real(0));
 };
 
-// Vectors of up to 16 packets are short: their squares are added in pairs, 5 roundings deep, into
-// one packet, with no error to keep.
+// The squares of at least one and at most 16 packets, added in pairs into one packet: 5 roundings
+// deep.
 template <class Real>
-inline constexpr Index longest_short_vector = 16 * packet_size<Real>;
-
-// At least a packet.
-template <class Real>
-EIGEN_STRONG_INLINE Packet<Real> short_square_sum(const Real* x, Index n) {
+EIGEN_STRONG_INLINE Packet<Real> tree_square_sum(const Real* x, Index n) {
   using namespace Eigen::internal;
   constexpr Index lanes = packet_size<Real>;
   if (n == 16 * lanes) return sum_of_packets<16>(x);
@@ -225,6 +221,29 @@ EIGEN_STRONG_INLINE Packet<Real> short_square_sum(const Real* x, Index n) {
   if (n & (4 * lanes)) sum = padd(sum, sum_of_packets<4>(x)), x += 4 * lanes;
   if (n & (8 * lanes)) sum = padd(sum, sum_of_packets<8>(x));
   return sum;
+}
+
+// Vectors of up to this many entries are short: at most 4 trees of 16 packets, added with their
+// errors kept. SquareSum takes twice as long for them.
+template <class Real>
+inline constexpr Index longest_short_vector = 64 * packet_size<Real>;
+
+template <class Real>
+EIGEN_STRONG_INLINE Real short_square_sum(const Real* x, Index n) {
+  constexpr Index lanes = packet_size<Real>;
+  constexpr Index tree = 16 * lanes;
+  if (n <= tree) return sum_of_lanes<Real>(tree_square_sum(x, n), 0);
+  Packet<Real> sum = sum_of_packets<16>(x);
+  Packet<Real> lost = Eigen::internal::pset1<Packet<Real>>(Real(0));
+  Index i = tree;
+  for (; i + tree <= n; i += tree) add_keeping_error(sum, lost, sum_of_packets<16>(x + i));
+  if (n - i >= lanes) {
+    add_keeping_error(sum, lost, tree_square_sum(x + i, n - i));
+  } else if (n != i) {
+    const Packet<Real> tail = tail_packet(x + n, n - i);
+    add_keeping_error(sum, lost, Eigen::internal::pmul(tail, tail));
+  }
+  return sum_of_lanes<Real>(sum, Eigen::internal::predux(lost));
 }
 
 // Up to this length a plain sum over the lanes of a short vector's packet, too, is 6 roundings
@@ -266,12 +285,23 @@ EIGEN_STRONG_INLINE P sum_of_columns(const Real* x, Index stride) {
   }
 }
 
+// Calls use(lane, P{}) for packets P that make up the lanes: whole ones, a half and single numbers.
+template <class Real, class Use>
+EIGEN_STRONG_INLINE void over_lanes(Index lanes, const Use& use) {
+  constexpr Index step = packet_size<Real>;
+  constexpr Index half = half_packet_size<Real>;
+  Index lane = 0;
+  for (; lane + step <= lanes; lane += step) use(lane, Packet<Real>{});
+  if (half < step && lane + half <= lanes) use(lane, HalfPacket<Real>{}), lane += half;
+  for (; lane < lanes; ++lane) use(lane, Real{});
+}
+
 // Adds the squares of Count columns, `stride` apart, to the sums of lanes that are independent of
 // each other. Fresh: the sums start here.
 template <int Count, bool Fresh, class Real>
 void add_columns(const Real* x, Index stride, Index lanes, Real* sums, Real* losts) {
   using namespace Eigen::internal;
-  const auto add_at = [&]<class P>(Index lane, P) {
+  over_lanes<Real>(lanes, [&]<class P>(Index lane, P) {
     const P term = sum_of_columns<Count, P>(x + lane, stride);
     P sum = term;
     P lost = pset1<P>(Real(0));
@@ -282,18 +312,39 @@ void add_columns(const Real* x, Index stride, Index lanes, Real* sums, Real* los
     }
     pstoreu(sums + lane, sum);
     pstoreu(losts + lane, lost);
-  };
-  constexpr Index step = packet_size<Real>;
-  constexpr Index half = half_packet_size<Real>;
-  Index lane = 0;
-  for (; lane + step <= lanes; lane += step) add_at(lane, Packet<Real>{});
-  if (half < step && lane + half <= lanes) add_at(lane, HalfPacket<Real>{}), lane += half;
-  for (; lane < lanes; ++lane) add_at(lane, Real{});
+  });
+}
+
+// The sums of squares of the lanes of a few columns, in four chains: 6 roundings deep.
+inline constexpr Index few_columns = 16;
+
+template <class Real>
+void sum_few_columns(const Real* x, Index stride, Index columns, Index lanes, Real* sums) {
+  using namespace Eigen::internal;
+  over_lanes<Real>(lanes, [&]<class P>(Index lane, P) {
+    P chains[4] = {pset1<P>(Real(0)), pset1<P>(Real(0)), pset1<P>(Real(0)), pset1<P>(Real(0))};
+    const Real* column = x + lane;
+    Index c = 0;
+    for (; c + 4 <= columns; c += 4, column += 4 * stride) {
+      for (int k = 0; k < 4; ++k) chains[k] = add_square(ploadu<P>(column + k * stride), chains[k]);
+    }
+    for (int k = 0; c < columns; ++c, ++k, column += stride) {
+      chains[k] = add_square(ploadu<P>(column), chains[k]);
+    }
+    pstoreu(sums + lane, padd(padd(chains[0], chains[1]), padd(chains[2], chains[3])));
+  });
 }
 
 template <class Real>
 void fold_lanes(Real* sums, Real* losts, Index lanes) {
-  for (Index lane = 0; lane < lanes; ++lane) fold(sums[lane], losts[lane]);
+  using namespace Eigen::internal;
+  over_lanes<Real>(lanes, [&]<class P>(Index lane, P) {
+    P sum = ploadu<P>(sums + lane);
+    P lost = ploadu<P>(losts + lane);
+    fold(sum, lost);
+    pstoreu(sums + lane, sum);
+    pstoreu(losts + lane, lost);
+  });
 }
 
 #if defined(__GNUC__) && !defined(__clang__)
