@@ -82,8 +82,11 @@ class LaneBlock {
     return view_.entry(o, first_ + place / view_.inner, place % view_.inner);
   }
 
-  void refresh(Index o) const {
-    if (refresh_) refresh_(view_.at(o, first_), lanes_ / Traits::components);
+  void refresh(Index o, Index count) const {
+    if (!refresh_) return;
+    for (const Index end = o + count; o < end; ++o) {
+      refresh_(view_.at(o, first_), lanes_ / Traits::components);
+    }
   }
 
   void sum_columns() {
@@ -103,7 +106,7 @@ class LaneBlock {
   }
 
   void sum_few() {
-    for (Index o = 0; o < view_.outer; ++o) refresh(o);
+    refresh(0, view_.outer);
     over_columns<few_columns>(0, view_.outer,
                               [&](const Real* x, Index stride, Index begin, Index n) {
                                 sum_few_columns(x, stride, view_.outer, n, sums_ + begin);
@@ -113,7 +116,7 @@ class LaneBlock {
 
   template <int Count>
   void add(Index o) {
-    for (int c = 0; c < Count; ++c) refresh(o + c);
+    refresh(o, Count);
     over_columns<Count>(o, Count, [&](const Real* x, Index stride, Index begin, Index n) {
       if (o == 0) {
         add_columns<Count, true>(x, stride, n, sums_ + begin, losts_ + begin);
@@ -126,7 +129,7 @@ class LaneBlock {
   // Calls use(x, stride, begin, n) for the lanes [begin, begin + n) of `count` columns that lie
   // `stride` apart from x on: where they are, or converted to Reals a part at a time.
   template <Index Most, class Use>
-  void over_columns(Index o, Index count, const Use& use) const {
+  EIGEN_STRONG_INLINE void over_columns(Index o, Index count, const Use& use) const {
     if (direct_) {
       use(row(o), row_stride(), 0, lanes_);
       return;

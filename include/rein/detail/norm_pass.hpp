@@ -52,12 +52,7 @@ void for_each_square_sum(const StridedView<Entry>& view, const Visit& visit) {
     for (Index v = 0; v < view.vectors; ++v) visit(v, Real(0));
   } else if (lies_along(view)) {
     const AlongVectors vectors(view);
-    if (vectors.are_short()) {
-      vectors.for_each_short(0, view.vectors,
-                             [&](Index v, Entry*, Real square_sum) { visit(v, square_sum); });
-    } else {
-      for (Index v = 0; v < view.vectors; ++v) visit(v, vectors.square_sum(v));
-    }
+    for (Index v = 0; v < view.vectors; ++v) visit(v, vectors.square_sum(v));
   } else {
     for_each_block(view, 0, view.vectors, [&](Index first, Index vectors) {
       LaneBlock block(view, first, vectors);
@@ -163,14 +158,9 @@ class NormPass {
   void along(Index begin, Index end, Tally& tally) const {
     const AlongVectors vectors(view_, refresh_);
     if (vectors.are_short()) {
-      Real largest = 0;
-      vectors.for_each_short(begin, end, [&](Index v, Scalar* run, Real square_sum) {
-        if (rule_.satisfied(square_sum)) {
-          largest = (std::max)(largest, square_sum);
-        } else {
-          rescale_run(v, run, square_sum, tally);
-        }
-      });
+      const Real largest = vectors.for_each_violator(
+          begin, end, rule_,
+          [&](Index v, Real square_sum) { rescale_short(v, square_sum, tally); });
       tally.largest_square = (std::max)(tally.largest_square, largest);
     } else {
       along_long(vectors, begin, end, tally);
@@ -215,11 +205,9 @@ class NormPass {
     return 1;
   }
 
-  // Not inlined: it would take the registers of the loops around it, which cost small matrices half
-  // of their time.
-  EIGEN_DONT_INLINE void rescale_run(Index v, Scalar* run, Real square_sum, Tally& tally) const {
+  EIGEN_STRONG_INLINE void rescale_short(Index v, Real square_sum, Tally& tally) const {
     const Real factor = factor_of_violator(v, square_sum, tally);
-    if (factor != 1) scale_run(run, view_.inner, factor);
+    if (factor != 1) scale_run(view_.at(0, v), view_.inner, factor);
   }
 
   EIGEN_STRONG_INLINE Real factor_of_violator(Index v, Real square_sum, Tally& tally) const {

@@ -77,10 +77,27 @@ class NormRule {
   // Whether all vectors are, and then the largest square. Their sum tells of a NaN or an Inf, which
   // the least and the largest may have missed.
   bool all_satisfied(const Real* square_sums, Index vectors, Real& largest) const {
-    const Eigen::Map<const Eigen::Array<Real, Eigen::Dynamic, 1>> squares(square_sums, vectors);
-    largest = squares.maxCoeff();
-    return satisfied(largest) && satisfied(squares.minCoeff()) &&
-           bits_of(squares.sum()) <= most_safe;
+    using namespace Eigen::internal;
+    constexpr Index step = packet_size<Real>;
+    Real least = square_sums[0], sum = 0;
+    largest = least;
+    Index v = 0;
+    if (vectors >= step) {
+      auto low = ploadu<Packet<Real>>(square_sums), high = low, total = low;
+      for (v = step; v + step <= vectors; v += step) {
+        const auto squares = ploadu<Packet<Real>>(square_sums + v);
+        low = pmin(low, squares);
+        high = pmax(high, squares);
+        total = padd(total, squares);
+      }
+      least = predux_min(low), largest = predux_max(high), sum = predux(total);
+    }
+    for (; v < vectors; ++v) {
+      least = (std::min)(least, square_sums[v]);
+      largest = (std::max)(largest, square_sums[v]);
+      sum += square_sums[v];
+    }
+    return satisfied(largest) && satisfied(least) && bits_of(sum) <= most_safe;
   }
 
   bool satisfied(const ScaledNumber& norm) const {
