@@ -118,6 +118,10 @@ TEST_CASE("adam: vectors and empty weights") { laws::vectors_and_empty_weights<A
 
 TEST_CASE("adam: a wrong shape changes nothing") { laws::wrong_shapes_change_nothing<AdamKind>(); }
 
+TEST_CASE("adam: a gradient in the weights' memory is refused") {
+  laws::a_gradient_in_the_weights_is_refused<AdamKind>();
+}
+
 TEST_CASE("adam: an unfit constraint changes nothing") {
   laws::an_unfit_constraint_changes_nothing<AdamKind, laws::RowMajor<float>>();
 }

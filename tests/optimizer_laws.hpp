@@ -331,6 +331,40 @@ void wrong_shapes_change_nothing() {
   CHECK(same_bits(turned, turned_before));
 }
 
+/// A gradient in W's own memory is refused, because W is written while it is read; an expression
+/// that reads each entry of W at its own place is not, and one with a product is evaluated first.
+template <class Kind>
+void a_gradient_in_the_weights_is_refused() {
+  auto w = filled<ColMajor<double>>(20, 20, 1);
+  auto optimizer = Kind::make(w, Kind::typical(), rein::MaxNorm{1.0, rein::per_row});
+  const auto before = w;
+  const auto refuses = [&](auto&& weights, const auto& gradient) {
+    const std::string message = refusal([&] { optimizer.step(weights, gradient); });
+    INFO("\"" << message << "\"");
+    CHECK(names(message, "rein::", "the gradient", "the weights' memory"));
+    CHECK(same_bits(w, before));
+    CHECK(optimizer.steps() == 0);
+  };
+  refuses(w, w);
+  refuses(w, w.transpose());
+  refuses(w, w + w.transpose());
+  refuses(w, (2 * w).transpose());
+  refuses(w, Eigen::Map<ColMajor<double>>(w.data(), 20, 20));
+
+  const auto takes = [&](const auto& gradient) {
+    w = before;
+    auto expected = before;
+    auto one = Kind::make(w, Kind::typical(), rein::MaxNorm{1.0, rein::per_row});
+    auto other = one;
+    other.step(expected, gradient.eval());
+    one.step(w, gradient);
+    CHECK(same_bits(w, expected));
+  };
+  takes(2 * w);
+  takes(w.cwiseAbs() + 0.5 * w);
+  takes(w * w.transpose());
+}
+
 /// A constraint that does not fit W is found out before anything is written.
 template <class Kind, class Weights>
 void an_unfit_constraint_changes_nothing() {

@@ -94,6 +94,10 @@ TEST_CASE("sgd: vectors and empty weights") { laws::vectors_and_empty_weights<Sg
 
 TEST_CASE("sgd: a wrong shape changes nothing") { laws::wrong_shapes_change_nothing<SgdKind>(); }
 
+TEST_CASE("sgd: a gradient in the weights' memory is refused") {
+  laws::a_gradient_in_the_weights_is_refused<SgdKind>();
+}
+
 TEST_CASE("sgd: an unfit constraint changes nothing") {
   laws::an_unfit_constraint_changes_nothing<SgdKind, laws::ColMajor<double>>();
 }

@@ -99,7 +99,8 @@ class Adam {
   }
 
   /// Updates the weights in place and applies the constraint. `gradient` is any dense expression of
-  /// the parameter's shape and scalar. Returns the constraint's report.
+  /// the parameter's shape and scalar; a matrix in the weights' own memory is refused. Returns the
+  /// constraint's report.
   template <class W, class G>
   Report step(W&& weights, const Eigen::DenseBase<G>& gradient) {
     detail::explain_step<Parameter, W, G, C>();
@@ -107,6 +108,7 @@ class Adam {
       check_options();
       detail::require_shape("Adam", "the weights", weights, rows_, cols_);
       detail::require_shape("Adam", "the gradient", gradient, rows_, cols_);
+      detail::require_apart("Adam", gradient.derived(), weights);
       detail::require_shape("Adam", "first_moment()", first_moment_, rows_, cols_);
       detail::require_shape("Adam", "second_moment()", second_moment_, rows_, cols_);
       if (options_.amsgrad) {

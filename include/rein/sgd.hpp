@@ -99,7 +99,8 @@ class Sgd {
   }
 
   /// Updates the weights in place and applies the constraint. `gradient` is any dense expression of
-  /// the parameter's shape and scalar. Returns the constraint's report.
+  /// the parameter's shape and scalar; a matrix in the weights' own memory is refused. Returns the
+  /// constraint's report.
   template <class W, class G>
   Report step(W&& weights, const Eigen::DenseBase<G>& gradient) {
     detail::explain_step<Parameter, W, G, C>();
@@ -107,6 +108,7 @@ class Sgd {
       check_options();
       detail::require_shape("Sgd", "the weights", weights, rows_, cols_);
       detail::require_shape("Sgd", "the gradient", gradient, rows_, cols_);
+      detail::require_apart("Sgd", gradient.derived(), weights);
       // The buffer begins with the first step that uses momentum.
       if constexpr (Parameter::SizeAtCompileTime == Eigen::Dynamic) {
         if (!has_momentum() && steps_ == 0) momentum_ = Parameter();

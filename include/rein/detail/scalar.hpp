@@ -9,6 +9,10 @@
 
 #include <Eigen/Core>
 
+#if !EIGEN_VERSION_AT_LEAST(3, 4, 0)
+#error "rein needs Eigen 3.4 or newer"
+#endif
+
 namespace rein::detail {
 
 using Eigen::Index;

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
 #include <string>
 #include <tuple>
 #include <type_traits>
+#include <utility>
 
 #include <Eigen/Core>
 
@@ -244,6 +246,54 @@ inline constexpr bool is_entrywise<Eigen::MatrixWrapper<A>> = is_entrywise<A>;
 // once.
 template <class G>
 using GradientValue = std::conditional_t<is_entrywise<G>, const G&, const typename G::PlainObject>;
+
+// Whether a matrix lies in the weights' memory; where `same_place` is allowed, elsewhere than they.
+template <class X, class W>
+bool overlaps(const X& x, const W& w, bool same_place) {
+  if (x.size() == 0 || w.size() == 0) return false;
+  if (same_place && static_cast<const void*>(x.data()) == w.data() &&
+      x.rowStride() == w.rowStride() && x.colStride() == w.colStride()) {
+    return false;
+  }
+  const auto range = [](const auto& m) {
+    const auto last =
+        m.data() + (m.rows() - 1) * m.rowStride() + (m.cols() - 1) * m.colStride() + 1;
+    return std::pair(reinterpret_cast<std::uintptr_t>(m.data()),
+                     reinterpret_cast<std::uintptr_t>(last));
+  };
+  const auto [x_begin, x_end] = range(x);
+  const auto [w_begin, w_end] = range(w);
+  return x_begin < w_end && w_begin < x_end;
+}
+
+// Whether an expression, read entry by entry, would see weights at other places that are written
+// by then: (W + W.transpose()) does, 0.1 * W does not.
+template <class X, class W>
+bool reads_elsewhere(const X& x, const W& w, bool same_place = true) {
+  if constexpr (has_strides<X>) {
+    return overlaps(x, w, same_place);
+  } else if constexpr (requires { x.lhs(); }) {
+    return reads_elsewhere(x.lhs(), w, same_place) || reads_elsewhere(x.rhs(), w, same_place);
+  } else if constexpr (requires { x.nestedExpression(); }) {
+    constexpr bool turned = bool(X::IsRowMajor) !=
+                            bool(std::remove_cvref_t<decltype(x.nestedExpression())>::IsRowMajor);
+    return reads_elsewhere(x.nestedExpression(), w, same_place && !turned);
+  } else {
+    return false;
+  }
+}
+
+// Refuses a gradient that lies in the weights' memory, or reads it out of place.
+template <class G, class W>
+void require_apart(const char* owner, const G& gradient, const W& weights) {
+  if constexpr (is_entrywise<G> && has_strides<W>) {
+    if (reads_elsewhere(gradient, weights, !has_strides<G>)) {
+      invalid_argument(std::string("rein::") + owner +
+                       ": the gradient lies in the weights' memory; it must have its own, or be "
+                       "evaluated first: .eval()");
+    }
+  }
+}
 
 template <class Parameter, class X>
 concept SameScalar = std::is_same_v < typename Dense<X>::Scalar,

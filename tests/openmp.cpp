@@ -1,0 +1,127 @@
+// Built with OpenMP, where large calls use as many threads as Eigen does.
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include <Eigen/Core>
+
+#include <rein/rein.hpp>
+
+#include "catch.hpp"
+#include "oracle.hpp"
+
+#if !defined(_OPENMP)
+#error "this test is about OpenMP"
+#endif
+
+namespace {
+
+using Eigen::Index;
+
+// Calls run() with 1 to 4 threads, and checks that what it returns has the same bits each time.
+template <class Run>
+void same_for_any_number_of_threads(const Run& run) {
+  Eigen::setNbThreads(1);
+  const auto [weights, report] = run();
+  for (int threads = 2; threads <= 4; ++threads) {
+    INFO(threads << " threads");
+    Eigen::setNbThreads(threads);
+    const auto [again, other_report] = run();
+    CHECK(oracle::same_bits(oracle::copy_of(weights), oracle::copy_of(again)));
+    CHECK(report == other_report);
+  }
+  Eigen::setNbThreads(0);
+}
+
+// Rows, columns and filters inside and outside the limit.
+template <class W>
+W uneven(Index rows, Index cols) {
+  using Scalar = typename W::Scalar;
+  std::srand(3);
+  W w = W::Random(rows, cols);
+  for (Index j = 0; j < cols; j += 3) w.col(j) *= Scalar(3);
+  for (Index i = 0; i < rows; i += 5) w.row(i) *= Scalar(2);
+  w(rows / 2, cols / 2) = std::numeric_limits<Scalar>::quiet_NaN();
+  return w;
+}
+
+template <class Scalar, class G>
+void constrains_alike(Index rows, Index cols, const G& grouping) {
+  using W = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>;
+  const W start = uneven<W>(rows, cols);
+  const double limit = static_cast<double>(rein::norms(W::Random(rows, cols), grouping).mean());
+  INFO(rows << " x " << cols << ", limit " << limit);
+  same_for_any_number_of_threads([&] {
+    W w = start;
+    const rein::Report report = rein::MaxNorm{limit, grouping}(w);
+    return std::pair(w, report);
+  });
+}
+
+}  // namespace
+
+TEST_CASE("openmp: there is more than one thread to test") {
+  int threads = 0;
+#pragma omp parallel num_threads(3)
+#pragma omp single
+  threads = omp_get_num_threads();
+  CHECK(threads == 3);
+}
+
+TEMPLATE_TEST_CASE("openmp: a constraint gives the same bits for any number of threads", "", float,
+                   double) {
+  // More than 1 MiB, which is worth 4 threads, in shapes that do not divide evenly.
+  constrains_alike<TestType>(601, 503, rein::per_row);
+  constrains_alike<TestType>(601, 503, rein::per_col);
+  constrains_alike<TestType>(17, 20'001, rein::per_row);
+  constrains_alike<TestType>(17, 20'001, rein::per_col);
+  constrains_alike<TestType>(601, 503, rein::whole);
+  constrains_alike<TestType>(540, 600, rein::per_filter("iohw", {180, 200, 3, 3}));
+  constrains_alike<TestType>(540, 600, rein::per_filter("hwio", {3, 3, 180, 200}));
+}
+
+TEST_CASE("openmp: a step gives the same bits for any number of threads") {
+  const auto check = [](const auto& constraint) {
+    using W = Eigen::MatrixXf;
+    const W start = uneven<W>(601, 503);
+    const W gradient = W::Random(601, 503);
+    same_for_any_number_of_threads([&] {
+      W w = start;
+      rein::Adam adam{w, {.learning_rate = 0.1, .amsgrad = true}, constraint};
+      rein::Report report;
+      for (int k = 0; k < 3; ++k) report += adam.step(w, gradient);
+      return std::pair(w, report);
+    });
+  };
+  check(rein::MaxNorm{20.0, rein::per_row});
+  check(rein::MaxNorm{20.0, rein::per_col});
+  check(rein::MaxNorm{300.0, rein::whole});
+  check(rein::NonNegative{});
+}
+
+TEST_CASE("openmp: a tied bias goes along, whichever thread rescales its row") {
+  using W = Eigen::MatrixXd;
+  const W start = uneven<W>(601, 503);
+  same_for_any_number_of_threads([&] {
+    W w = start;
+    Eigen::VectorXd bias = Eigen::VectorXd::LinSpaced(601, 1, 2);
+    const rein::Report report = rein::MaxNorm{20.0, rein::per_row}(w, rein::tied(bias));
+    W both(601, 504);
+    both << w, bias;
+    return std::pair(both, report);
+  });
+}
+
+TEST_CASE("openmp: a program's own threads may constrain different weights at once") {
+  using W = Eigen::MatrixXf;
+  const W start = uneven<W>(701, 803);
+  W expected = start;
+  const rein::MaxNorm max_norm{10.0, rein::per_row};
+  max_norm(expected);
+  std::vector<W> weights(8, start);
+#pragma omp parallel for num_threads(4)
+  for (int k = 0; k < 8; ++k) max_norm(weights[static_cast<std::size_t>(k)]);
+  for (const W& w : weights)
+    CHECK(oracle::same_bits(oracle::copy_of(w), oracle::copy_of(expected)));
+}
