@@ -5,6 +5,7 @@
 #include <rein/constraint.hpp>
 #include <rein/grouping.hpp>
 #include <rein/max_norm.hpp>
+#include <rein/max_rms.hpp>
 #include <rein/min_max_norm.hpp>
 #include <rein/non_negative.hpp>
 #include <rein/norms.hpp>
