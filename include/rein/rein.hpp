@@ -4,6 +4,7 @@
 #include <rein/box.hpp>
 #include <rein/constraint.hpp>
 #include <rein/grouping.hpp>
+#include <rein/l1_ball.hpp>
 #include <rein/max_norm.hpp>
 #include <rein/max_rms.hpp>
 #include <rein/min_max_norm.hpp>
@@ -11,6 +12,7 @@
 #include <rein/norms.hpp>
 #include <rein/only.hpp>
 #include <rein/sgd.hpp>
+#include <rein/simplex.hpp>
 #include <rein/tied.hpp>
 #include <rein/unit_norm.hpp>
 #include <rein/version.hpp>
