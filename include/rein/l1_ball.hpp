@@ -59,8 +59,8 @@ class L1Ball final {
     detail::CompensatedSum sum;
     detail::for_each_component(
         view, v, [&](const auto& x) { sum.add(std::abs(static_cast<double>(x)) * scaling.down); });
-    const double slack = detail::sum_slack<typename View::Scalar>(radius_, view.length());
-    return sum.minus(radius) <= slack * scaling.down;
+    const double slack = detail::sum_slack<typename View::Scalar>(radius, view.length(), scaling);
+    return sum.minus(radius) <= slack;
   }
 
   template <class View>

@@ -16,3 +16,4 @@
 #include <rein/tied.hpp>
 #include <rein/unit_norm.hpp>
 #include <rein/version.hpp>
+#include <rein/zero_mean.hpp>

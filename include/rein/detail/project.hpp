@@ -1,8 +1,10 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstdint>
+#include <type_traits>
 
 #include <Eigen/Core>
 
@@ -36,6 +38,16 @@ class CompensatedSum {
   double sum_ = 0, lost_ = 0;
 };
 
+// What rounding n entries, whose magnitudes add to this, to the scalar may change their sum by, and
+// a bit more, all scaled. Up to there a sum counts as right, so that a second call finds nothing to
+// do. Half a step for each entry is there for subnormal ones.
+template <class Scalar>
+double sum_slack(double magnitudes, Index n, const Scaling& scaling) {
+  using Traits = ScalarTraits<Scalar>;
+  const double half_step = power_of_two(Traits::denorm_exponent) * scaling.down / 2;
+  return 2 * Traits::epsilon * magnitudes + static_cast<double>(n) * half_step;
+}
+
 // The magnitude of the largest stored number of vector v; Inf or NaN if it holds one.
 template <class View>
 double largest_magnitude(const View& view, Index v) {
@@ -64,7 +76,24 @@ bool replace_entries(const View& view, Index v, const Wanted& wanted) {
   return changed;
 }
 
-// Calls project(view, v, largest magnitude) for each vector that holds neither a NaN nor an Inf; it
+// Component c of every entry (the real or the imaginary part of a complex one), as a view.
+template <class View>
+struct ComponentView {
+  using Scalar = typename ScalarTraits<typename View::Scalar>::Component;
+
+  const View& view;
+  int component;
+  Index outer = view.outer, inner = view.inner;
+
+  Index length() const { return view.length(); }
+  Scalar& entry(Index o, Index v, Index i) const {
+    return reinterpret_cast<Scalar*>(&view.entry(o, v, i))[component];
+  }
+};
+template <class View>
+ComponentView(const View&, int) -> ComponentView<View>;
+
+// Calls project(v, largest magnitude) for each vector that holds neither a NaN nor an Inf; it
 // says whether it changed the vector.
 template <class View, class Project>
 Report project_vectors(const View& view, const Project& project) {

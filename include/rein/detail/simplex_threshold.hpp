@@ -58,14 +58,4 @@ class SimplexThreshold {
   double largest_ = std::numeric_limits<double>::lowest();
 };
 
-// What rounding its entries to the scalar may add to the sum of a projected vector, and a bit more:
-// up to there, a sum counts as right, so that a second projection changes nothing. Half a step for
-// each entry is there for subnormal ones.
-template <class Scalar>
-double sum_slack(double total, Index length) {
-  using Traits = ScalarTraits<Scalar>;
-  return 2 * Traits::epsilon * total +
-         static_cast<double>(length) * power_of_two(Traits::denorm_exponent) / 2;
-}
-
 }  // namespace rein::detail
