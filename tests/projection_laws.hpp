@@ -5,6 +5,7 @@
 #include <cmath>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <Eigen/Core>
@@ -74,6 +75,22 @@ inline std::string vector_obeys(const Set& set, const oracle::Weights& before,
   return "";
 }
 
+/// The places of each vector's numbers, in the order of the memory; of real weights.
+inline std::vector<oracle::Places> vectors_in_memory(const oracle::Weights& w,
+                                                     const oracle::Grouping& grouping) {
+  std::vector<oracle::Places> vectors = oracle::vectors_of(w, grouping);
+  const auto cols = static_cast<std::size_t>(w.cols);
+  const auto place_by_cols = [&](std::size_t place) {
+    return std::pair(place % cols, place / cols);
+  };
+  for (oracle::Places& vector : vectors) {
+    if (w.row_major) continue;
+    std::sort(vector.begin(), vector.end(),
+              [&](std::size_t a, std::size_t b) { return place_by_cols(a) < place_by_cols(b); });
+  }
+  return vectors;
+}
+
 /// Checks all laws on W as it is; `constrain` calls the constraint once.
 template <class W, class Constrain>
 void obey_set(W& w, const oracle::Grouping& grouping, const Set& set, const Constrain& constrain) {
@@ -83,7 +100,7 @@ void obey_set(W& w, const oracle::Grouping& grouping, const Set& set, const Cons
   const rein::Report second = constrain();
   const oracle::Weights again = oracle::copy_of(w);
 
-  const std::vector<oracle::Places> vectors = oracle::vectors_of(before, grouping);
+  const std::vector<oracle::Places> vectors = vectors_in_memory(before, grouping);
   Index changed = 0, nonfinite = 0, changed_again = 0;
   std::string wrong;
   for (std::size_t v = 0; v < vectors.size(); ++v) {
@@ -109,7 +126,8 @@ void obey_set(W& w, const oracle::Grouping& grouping, const Set& set, const Cons
 /// The laws on `plans` random shapes and the first ones, filled about `size`; make(grouping,
 /// length) gives the constraint for vectors of that length, set_of(length) its set.
 template <class Scalar, class SetOf, class Make>
-void obey_set_everywhere(double size, int plans, const SetOf& set_of, const Make& make) {
+void obey_set_everywhere(double size, int plans, const SetOf& set_of, const Make& make,
+                         Index shortest = 0) {
   Random random(7);
   INFO("REIN_TEST_SEED=" << seed());
   const oracle::Rule rule{.high = size};
@@ -125,6 +143,7 @@ void obey_set_everywhere(double size, int plans, const SetOf& set_of, const Make
         fill(weights, vectors, rule, random);
         oracle::assign(w, weights);
         const Index length = vectors.empty() ? 0 : std::ssize(vectors.front());
+        if (length < shortest) return;
         const auto constraint = make(grouping, length);
         obey_set(w, plan.grouping, set_of(length), [&] { return constraint(w); });
       });

@@ -59,7 +59,8 @@ class L1Ball final {
     detail::CompensatedSum sum;
     detail::for_each_component(
         view, v, [&](const auto& x) { sum.add(std::abs(static_cast<double>(x)) * scaling.down); });
-    const double slack = detail::sum_slack<typename View::Scalar>(radius, view.length(), scaling);
+    const double slack = detail::sum_slack<typename View::Scalar>(
+        radius, static_cast<double>(view.length()), scaling);
     return sum.minus(radius) <= slack;
   }
 

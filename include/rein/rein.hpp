@@ -4,6 +4,7 @@
 #include <rein/box.hpp>
 #include <rein/constraint.hpp>
 #include <rein/grouping.hpp>
+#include <rein/halfspace.hpp>
 #include <rein/l1_ball.hpp>
 #include <rein/max_norm.hpp>
 #include <rein/max_rms.hpp>

@@ -67,7 +67,8 @@ class Simplex final {
       nonnegative = nonnegative && value >= 0;
       sum.add(value * scaling.down);
     });
-    const double slack = detail::sum_slack<typename View::Scalar>(target, view.length(), scaling);
+    const double slack = detail::sum_slack<typename View::Scalar>(
+        target, static_cast<double>(view.length()), scaling);
     return nonnegative && std::abs(sum.minus(target)) <= slack;
   }
 

@@ -57,7 +57,8 @@ class ZeroMean final {
       magnitudes.add(std::abs(value));
     });
     return std::abs(sum.total()) <=
-           detail::sum_slack<typename View::Scalar>(magnitudes.total(), view.length(), scaling);
+           detail::sum_slack<typename View::Scalar>(magnitudes.total(),
+                                                    static_cast<double>(view.length()), scaling);
   }
 
   // The mean is the nearest double and a rest, so that nearly equal entries keep their differences.

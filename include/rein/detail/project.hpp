@@ -38,14 +38,14 @@ class CompensatedSum {
   double sum_ = 0, lost_ = 0;
 };
 
-// What rounding n entries, whose magnitudes add to this, to the scalar may change their sum by, and
-// a bit more, all scaled. Up to there a sum counts as right, so that a second call finds nothing to
-// do. Half a step for each entry is there for subnormal ones.
+// What rounding n entries to the scalar may change their sum by, where their magnitudes add to
+// this, and a bit more, all scaled. Up to there a sum counts as right, so that a second call finds
+// nothing to do. Half a step for each entry is there for subnormal ones.
 template <class Scalar>
-double sum_slack(double magnitudes, Index n, const Scaling& scaling) {
+double sum_slack(double magnitudes, double n, const Scaling& scaling) {
   using Traits = ScalarTraits<Scalar>;
   const double half_step = power_of_two(Traits::denorm_exponent) * scaling.down / 2;
-  return 2 * Traits::epsilon * magnitudes + static_cast<double>(n) * half_step;
+  return 2 * Traits::epsilon * magnitudes + n * half_step;
 }
 
 // The magnitude of the largest stored number of vector v; Inf or NaN if it holds one.
