@@ -3,8 +3,10 @@
 #include <rein/adam.hpp>
 #include <rein/box.hpp>
 #include <rein/constraint.hpp>
+#include <rein/every.hpp>
 #include <rein/grouping.hpp>
 #include <rein/halfspace.hpp>
+#include <rein/in_order.hpp>
 #include <rein/l1_ball.hpp>
 #include <rein/max_norm.hpp>
 #include <rein/max_rms.hpp>
