@@ -10,6 +10,7 @@
 #include <rein/l1_ball.hpp>
 #include <rein/max_norm.hpp>
 #include <rein/max_rms.hpp>
+#include <rein/max_spectral_norm.hpp>
 #include <rein/min_max_norm.hpp>
 #include <rein/non_negative.hpp>
 #include <rein/norms.hpp>
