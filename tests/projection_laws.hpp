@@ -155,8 +155,12 @@ void obey_set_everywhere(double size, int plans, const SetOf& set_of, const Make
 /// The threshold form of the projection onto {y >= 0, sum of y = total}, from sorted numbers.
 inline Numbers nearest_in_simplex(const Numbers& x, long double total) {
   const long double largest = *std::max_element(x.begin(), x.end());
+  const auto below_largest = [&](long double number) {
+    const volatile long double difference = largest - number;  // whole, under -ffast-math too
+    return difference;
+  };
   Numbers below;
-  for (const long double number : x) below.push_back(largest - number);
+  for (const long double number : x) below.push_back(below_largest(number));
   std::sort(below.begin(), below.end());
   long double sum = total, distance = 0;
   for (std::size_t k = 0; k < below.size(); ++k) {
@@ -166,7 +170,7 @@ inline Numbers nearest_in_simplex(const Numbers& x, long double total) {
     distance = candidate;
   }
   Numbers y;
-  for (const long double number : x) y.push_back(std::max(distance - (largest - number), 0.0L));
+  for (const long double number : x) y.push_back(std::max(distance - below_largest(number), 0.0L));
   return y;
 }
 

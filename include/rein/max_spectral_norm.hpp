@@ -61,9 +61,10 @@ class MaxSpectralNorm final {
         const double half_step = detail::power_of_two(Traits::denorm_exponent) * scaling.down / 2;
         const double slack = std::sqrt(static_cast<double>(weights.size())) * half_step;
         const double bound = limit_ * scaling.down * (1 + 5e-7 + 4 * Traits::epsilon) + slack;
-        if (scaled_sigma <= bound) return false;
-        return detail::replace_entries(
-            view, v, [&](double x) { return x * scaling.down / scaled_sigma * limit_; });
+        const auto scaled_entry = [&](double x) {
+          return x * scaling.down / scaled_sigma * limit_;
+        };
+        return scaled_sigma > bound && detail::replace_entries(view, v, scaled_entry);
       });
       report.largest_norm = sigma;
       return report;

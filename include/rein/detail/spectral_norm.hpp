@@ -112,7 +112,9 @@ class SpectralNorm {
     const auto x = numbers<W>(basis_, k);
     auto product = numbers<W>(images_, k);
     product.setZero();
-    for (Index j = 0; j < x.size(); ++j) product += column(weights, j) * (scale * x[j]);
+    const double root = std::sqrt(scale);  // half of it at a time: no product is subnormal
+    for (Index j = 0; j < x.size(); ++j) product += column(weights, j) * (root * x[j]);
+    product *= root;
   }
 
   // Basis vector 1 = B^T * image 0.
@@ -120,20 +122,23 @@ class SpectralNorm {
   void multiply_transposed(const W& weights, double scale) {
     const auto image = numbers<W>(images_, 0);
     auto product = numbers<W>(basis_, 1);
+    const double root = std::sqrt(scale);
     for (Index j = 0; j < product.size(); ++j) {
-      product[j] = (scale * column(weights, j)).dot(image);
+      product[j] = root * (root * column(weights, j)).dot(image);
     }
   }
 
-  // Takes from basis vector k its part along another one, and makes it a unit vector again.
+  // Takes from basis vector k its part along another one, and makes it a unit vector; or zero,
+  // where little is left but rounding.
   void make_orthogonal(Index k, Index other) {
+    const double before = basis_.col(k).norm();
     const double part = basis_.col(k).dot(basis_.col(other));
     basis_.col(k) -= part * basis_.col(other);
     images_.col(k) -= part * images_.col(other);
     const double length = basis_.col(k).norm();
-    if (length == 0) return;  // no step yet
-    basis_.col(k) /= length;
-    images_.col(k) /= length;
+    const double to_unit = length > 1e-6 * before ? 1 / length : 0;
+    basis_.col(k) *= to_unit;
+    images_.col(k) *= to_unit;
   }
 
   // The combination of the basis with the longest image: an eigenvector, by Jacobi's method.
