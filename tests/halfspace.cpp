@@ -51,7 +51,7 @@ laws::Set plane(const Eigen::VectorXd& normal, double offset, bool below_will_do
           .slack =
               [=](const Numbers& y, const auto& format) {
                 const Products p = products(normal, y);
-                return 2.1L * format.epsilon() * (p.magnitude + std::abs(offset)) +
+                return 3 * format.epsilon() * (p.magnitude + std::abs(offset)) +
                        format.smallest() * static_cast<long double>(normal.cwiseAbs().sum() + 1);
               },
           .tolerance =

@@ -19,7 +19,7 @@ namespace rein {
 /// with std::invalid_argument: a normal that holds a NaN or an Inf or nothing but zeros, an offset
 /// that is not finite, and, before anything is written, weights whose vectors have another length.
 ///
-/// A vector counts as inside up to 2 eps * (sum of |normal(i) * v_i| + |offset|), give or take half
+/// A vector counts as inside up to 3 eps * (sum of |normal(i) * v_i| + |offset|), give or take half
 /// a subnormal step for each entry, which is what rounding may leave after a call. Each entry is
 /// right to eps of itself and 1e-15 of the terms above. Boyd and Vandenberghe, "Convex
 /// Optimization" (2004), section 8.1.
