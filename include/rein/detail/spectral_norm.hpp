@@ -59,6 +59,8 @@ class SpectralNorm {
   const Eigen::VectorXd& vector() const { return vector_; }
 
  private:
+  using Columns = Eigen::Matrix<double, Eigen::Dynamic, 3, Eigen::ColMajor>;
+
   // The norm's error is of the order of this squared, or of this where singular values crowd. So
   // small because a new largest value a part g above the last one shows in the residual as 0.001 g.
   static constexpr double tolerance = 1e-10;
@@ -100,7 +102,7 @@ class SpectralNorm {
   }
 
   template <class W>
-  static auto numbers(Eigen::MatrixXd& reals, Index k) {
+  static auto numbers(Columns& reals, Index k) {
     constexpr Index parts = sizeof(Number<W>) / sizeof(double);
     return Eigen::Map<Eigen::Matrix<Number<W>, Eigen::Dynamic, 1>>(
         reinterpret_cast<Number<W>*>(reals.col(k).data()), reals.rows() / parts);
@@ -160,7 +162,7 @@ class SpectralNorm {
   }
 
   Eigen::VectorXd vector_;
-  Eigen::MatrixXd basis_, images_;  // x, gradient, step; each one's image under B
+  Columns basis_, images_;  // x, gradient, step; each one's image under B
 };
 
 }  // namespace rein::detail
