@@ -34,8 +34,8 @@ laws::Set ball(double radius) {
 template <class Scalar>
 void obeys_the_laws() {
   const oracle::Format format = oracle::format_of<Scalar>();
-  for (const double radius : {3.0, 0.0, 0.1, 300.0, 4 * format.smallest(), format.largest()}) {
-    if (!laws::strict && radius > 0 && radius < 0.1) continue;  // no subnormals
+  const double tiny = laws::strict ? 4 * format.smallest() : 0.01;
+  for (const double radius : {3.0, 0.0, 0.1, 300.0, tiny, format.largest()}) {
     INFO("radius " << radius);
     laws::obey_set_everywhere<Scalar>(
         radius, 6, [&](Eigen::Index) { return ball(radius); },
@@ -75,7 +75,7 @@ TEST_CASE("l1_ball: entries far beyond the radius, and sums beyond the largest n
   Eigen::Vector3d v(1.5e308, 1e308, -1e308);
   const rein::L1Ball large{1.5e308, rein::per_col};
   CHECK(large(v).changed == 1);
-  CHECK(std::abs(v(0) / 1e308 - 2.5 / 3) < 1e-15);
+  CHECK(std::abs(v(0) - 2.5e307 / 0.3) < 1e293);
   CHECK(large(v).changed == 0);
 }
 
