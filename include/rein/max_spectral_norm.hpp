@@ -20,7 +20,7 @@ namespace rein {
 /// holds a NaN or an Inf is left alone. The report counts the matrix as one vector; largest_norm is
 /// sigma_max before the call.
 ///
-/// sigma_max is found by iteration, each step reading the matrix three times, and is right to 1e-8
+/// sigma_max is found by iteration, each step reading the matrix twice, and is right to 1e-8
 /// of itself in all tests, with repeated and clustered singular values too. A matrix counts as
 /// within the limit up to limit * (1 + 5e-7 + 4 eps), so that a second call changes nothing; after
 /// a call, sigma_max is within limit * (1 + 1e-6 + 8 eps).
