@@ -192,6 +192,28 @@ TEST_CASE("allocation: none in the other constraints") {
   allocates_nothing([&] { rein::Unconstrained{}(w); });
 }
 
+TEST_CASE("allocation: none where each vector is projected") {
+  Eigen::MatrixXf w(100, 80);
+  check_constraint(w, rein::MaxRms{0.002, rein::per_row});
+  check_constraint(w, rein::L1Ball{0.02, rein::per_row});
+  check_constraint(w, rein::Simplex{1.0, rein::per_col});
+  check_constraint(w, rein::Hyperplane{Eigen::VectorXf::Ones(80), 5.0, rein::per_row});
+  check_constraint(w, rein::ZeroMean{rein::per_col});
+  check_constraint(w, rein::in_order(rein::NonNegative{}, rein::MaxNorm{0.02, rein::per_row}));
+}
+
+TEST_CASE("allocation: in the first call of MaxSpectralNorm for a shape alone") {
+  Eigen::MatrixXf w = Eigen::MatrixXf::Ones(100, 80);
+  rein::MaxSpectralNorm max_spectral_norm{1.0};
+  max_spectral_norm(w);
+  w *= 2;
+  allocates_nothing([&] { CHECK(max_spectral_norm(w).changed == 1); });
+  Eigen::MatrixXf other = Eigen::MatrixXf::Ones(80, 100);
+  max_spectral_norm(other);
+  other *= 2;
+  allocates_nothing([&] { CHECK(max_spectral_norm(other).changed == 1); });
+}
+
 TEST_CASE("allocation: none in a constraint call on a part of W") {
   Eigen::MatrixXd w = Eigen::MatrixXd::Ones(200, 300);
   const rein::MaxNorm max_norm{0.5, rein::per_row};

@@ -22,6 +22,10 @@ int main() {
   attempt([&] { MaxNorm{-1, per_row}; });
   attempt([&] { MinMaxNorm{2, 1, per_row}; });
   attempt([&] { Box{1, 0}; });
+  attempt([&] { L1Ball{-2, per_row}; });
+  attempt([&] { Halfspace{Eigen::Vector3f::Zero(), 1, per_row}; });
+  attempt([&] { Halfspace{Eigen::Vector4f::Ones(), 1, per_row}(W); });
+  attempt([&] { every(0, max_norm); });
   attempt([&] { per_filter("oihw", {4, 3, 1}); });
   attempt([&] { MaxNorm{1, per_filter("oihw", {4, 3, 2, 2})}(W); });
   attempt([&] { max_norm(W, tied(b)); });

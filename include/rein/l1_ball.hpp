@@ -1,0 +1,81 @@
+#pragma once
+
+#include <cmath>
+
+#include <rein/constraint.hpp>
+#include <rein/detail/error.hpp>
+#include <rein/detail/project.hpp>
+#include <rein/detail/simplex_threshold.hpp>
+#include <rein/grouping.hpp>
+
+namespace rein {
+
+/// The L1 ball: every vector v with ||v||_1 > radius becomes the nearest one (in L2) within it,
+///
+///     v_i <- sign(v_i) * max(|v_i| - threshold, 0)
+///
+/// with the threshold that makes ||v||_1 = radius. Small entries become zero.
+///
+/// `radius` is in the units of the weights, finite and >= 0; anything else is refused with
+/// std::invalid_argument. A vector counts as inside up to radius * (1 + 2 eps) and half a subnormal
+/// step for each entry. A few passes over the vector, without memory of their own, give each entry
+/// to eps of itself and 4e-16 of the largest one. Duchi et al., "Efficient projections onto the
+/// l1-ball", ICML 2008; Michelot, J. Optim. Theory Appl. 50 (1986).
+///
+///     rein::L1Ball l1_ball{2.0, rein::per_row};
+///     l1_ball(W);   // rows (3, -2, 0.5) and (1, -0.5, 0) become (1.5, -0.5, 0) and (1, -0.5, 0)
+template <Grouping G>
+class L1Ball final {
+ public:
+  L1Ball(double radius, G grouping) : radius_(radius), grouping_(grouping) {
+    detail::require(detail::is_finite(radius) && radius >= 0, "L1Ball", "radius", radius,
+                    "a finite number >= 0");
+  }
+
+  double radius() const { return radius_; }
+  const G& grouping() const { return grouping_; }
+
+  template <class W>
+  Report operator()(W&& weights) const {
+    detail::explain_weights<W>();
+    if constexpr (Weights<W>) {
+      static_assert(detail::ScalarTraits<typename detail::Dense<W>::Scalar>::components == 1,
+                    "rein: an L1 ball is for real weights, not for complex ones");
+      const auto view = detail::make_view(weights, grouping_);
+      return detail::project_vectors(view, [&](Eigen::Index v, double largest) {
+        return !is_inside(view, v, largest) && project(view, v);
+      });
+    } else {
+      return {};
+    }
+  }
+
+ private:
+  template <class View>
+  bool is_inside(const View& view, Eigen::Index v, double largest) const {
+    const detail::Scaling scaling(detail::scaled(radius_).exponent);
+    const double radius = radius_ * scaling.down;
+    if (largest * scaling.down > 2 * radius) return false;  // else the sum is small
+    detail::CompensatedSum sum;
+    detail::for_each_component(
+        view, v, [&](const auto& x) { sum.add(std::abs(static_cast<double>(x)) * scaling.down); });
+    const double slack = detail::sum_slack<typename View::Scalar>(
+        radius, static_cast<double>(view.length()), scaling);
+    return sum.minus(radius) <= slack;
+  }
+
+  template <class View>
+  bool project(const View& view, Eigen::Index v) const {
+    const auto magnitude = [](double x) { return std::abs(x); };
+    const detail::SimplexThreshold shrunk(view, v, radius_, magnitude);
+    return detail::replace_entries(view, v, [&](double x) {
+      const double y = shrunk(std::abs(x));
+      return x < 0 && y > 0 ? -y : y;
+    });
+  }
+
+  double radius_;
+  [[no_unique_address]] G grouping_;
+};
+
+}  // namespace rein

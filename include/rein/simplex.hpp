@@ -1,0 +1,85 @@
+#pragma once
+
+#include <cmath>
+
+#include <rein/constraint.hpp>
+#include <rein/detail/error.hpp>
+#include <rein/detail/project.hpp>
+#include <rein/detail/simplex_threshold.hpp>
+#include <rein/grouping.hpp>
+
+namespace rein {
+
+/// The simplex: every vector v becomes the nearest one (in L2) whose entries are >= 0 and add to
+/// `sum`,
+///
+///     v_i <- max(v_i - threshold, 0)
+///
+/// for example mixing weights or a portfolio, with sum 1.
+///
+/// `sum` is in the units of the weights, finite and >= 0; anything else is refused with
+/// std::invalid_argument. A vector of entries >= 0 counts as satisfied where they add to
+/// sum * (1 +- 2 eps), give or take half a subnormal step for each entry. A few passes over the
+/// vector, without memory of their own, give each entry to eps of itself and 4e-16 of the largest
+/// one. Where the scalar's largest number is less than an entry ought to be, the entry becomes that
+/// number. Condat, "Fast projection onto the simplex and the l1 ball", Math. Program. 158 (2016);
+/// Michelot, J. Optim. Theory Appl. 50 (1986).
+///
+///     rein::Simplex simplex{1.0, rein::per_row};
+///     simplex(W);   // rows (0.75, 0.5, -1) and (0.25, 0.25, 0.5): the first becomes
+///                   // (0.625, 0.375, 0)
+template <Grouping G>
+class Simplex final {
+ public:
+  Simplex(double sum, G grouping) : sum_(sum), grouping_(grouping) {
+    detail::require(detail::is_finite(sum) && sum >= 0, "Simplex", "sum", sum,
+                    "a finite number >= 0");
+  }
+
+  double sum() const { return sum_; }
+  const G& grouping() const { return grouping_; }
+
+  template <class W>
+  Report operator()(W&& weights) const {
+    detail::explain_weights<W>();
+    if constexpr (Weights<W>) {
+      static_assert(detail::ScalarTraits<typename detail::Dense<W>::Scalar>::components == 1,
+                    "rein: a simplex is for real weights, not for complex ones");
+      const auto view = detail::make_view(weights, grouping_);
+      return detail::project_vectors(view, [&](Eigen::Index v, double largest) {
+        return !is_satisfied(view, v, largest) && project(view, v);
+      });
+    } else {
+      return {};
+    }
+  }
+
+ private:
+  template <class View>
+  bool is_satisfied(const View& view, Eigen::Index v, double largest) const {
+    const detail::Scaling scaling(detail::scaled(sum_).exponent);
+    const double target = sum_ * scaling.down;
+    if (largest * scaling.down > 2 * target) return false;  // else the sum is small
+    detail::CompensatedSum sum;
+    bool nonnegative = true;
+    detail::for_each_component(view, v, [&](const auto& x) {
+      const double value = static_cast<double>(x);
+      nonnegative = nonnegative && value >= 0;
+      sum.add(value * scaling.down);
+    });
+    const double slack = detail::sum_slack<typename View::Scalar>(
+        target, static_cast<double>(view.length()), scaling);
+    return nonnegative && std::abs(sum.minus(target)) <= slack;
+  }
+
+  template <class View>
+  bool project(const View& view, Eigen::Index v) const {
+    const detail::SimplexThreshold shifted(view, v, sum_, [](double x) { return x; });
+    return detail::replace_entries(view, v, shifted);
+  }
+
+  double sum_;
+  [[no_unique_address]] G grouping_;
+};
+
+}  // namespace rein

@@ -1,0 +1,130 @@
+#include <rein/l1_ball.hpp>
+#include <rein/sgd.hpp>
+
+#include "projection_laws.hpp"
+#include "refusal.hpp"
+
+namespace {
+
+using laws::Numbers;
+
+long double l1_norm(const Numbers& x) {
+  long double sum = 0;
+  for (const long double number : x) sum += std::abs(number);
+  return sum;
+}
+
+laws::Set ball(double radius) {
+  return {.nearest =
+              [=](const Numbers& x) {
+                if (l1_norm(x) <= radius) return x;
+                Numbers magnitudes;
+                for (const long double number : x) magnitudes.push_back(std::abs(number));
+                Numbers y = laws::nearest_in_simplex(magnitudes, radius);
+                for (std::size_t i = 0; i < x.size(); ++i) y[i] = std::copysign(y[i], x[i]);
+                return y;
+              },
+          .violation = [=](const Numbers& x) { return std::max(l1_norm(x) - radius, 0.0L); },
+          .slack = [=](const Numbers& y,
+                       const auto& format) { return laws::simplex_slack(radius, y, format); },
+          .tolerance = [](const Numbers&, const Numbers& nearest,
+                          const auto& format) { return laws::simplex_tolerance(nearest, format); }};
+}
+
+template <class Scalar>
+void obeys_the_laws() {
+  const oracle::Format format = oracle::format_of<Scalar>();
+  const double tiny = laws::strict ? 4 * format.smallest() : 0.01;
+  for (const double radius : {3.0, 0.0, 0.1, 300.0, tiny, format.largest()}) {
+    INFO("radius " << radius);
+    laws::obey_set_everywhere<Scalar>(
+        radius, 6, [&](Eigen::Index) { return ball(radius); },
+        [&](const auto& grouping, Eigen::Index) {
+          return rein::L1Ball{radius, grouping};
+        });
+  }
+}
+
+}  // namespace
+
+TEST_CASE("l1_ball obeys the laws: float") { obeys_the_laws<float>(); }
+TEST_CASE("l1_ball obeys the laws: double") { obeys_the_laws<double>(); }
+TEST_CASE("l1_ball obeys the laws: half") { obeys_the_laws<Eigen::half>(); }
+TEST_CASE("l1_ball obeys the laws: bfloat16") { obeys_the_laws<Eigen::bfloat16>(); }
+
+TEST_CASE("l1_ball: a vector outside loses the same from each entry, or becomes sparse") {
+  Eigen::Matrix<double, 4, 3> w;
+  w << 3, -2, 0.5, 1, -0.5, 0, 4, 4, -4, 0, 0, -7;
+  const rein::L1Ball l1_ball{2.0, rein::per_row};
+  const rein::Report report = l1_ball(w);
+  CHECK(w.row(0) == Eigen::RowVector3d(1.5, -0.5, 0));
+  CHECK(w.row(1) == Eigen::RowVector3d(1, -0.5, 0));
+  CHECK((w.row(2) - Eigen::RowVector3d(2, 2, -2) / 3).cwiseAbs().maxCoeff() < 1e-15);
+  CHECK(w.row(3) == Eigen::RowVector3d(0, 0, -2));
+  CHECK(report == rein::Report{.checked = 4, .changed = 3});
+  CHECK(l1_ball(w).changed == 0);
+}
+
+TEST_CASE("l1_ball: entries far beyond the radius, and sums beyond the largest number") {
+  Eigen::Matrix<double, 3, 3> w;
+  w << 1e308, -1e308, 1e308, 1e300, 1, -1, 1.5e-320, 1e-320, 0;
+  rein::L1Ball{1.5, rein::per_row}(w);
+  CHECK(w.row(0) == Eigen::RowVector3d(0.5, -0.5, 0.5));
+  CHECK(w.row(1) == Eigen::RowVector3d(1.5, 0, 0));
+  if (laws::strict) CHECK(w.row(2) == Eigen::RowVector3d(1.5e-320, 1e-320, 0));
+  Eigen::Vector3d v(1.5e308, 1e308, -1e308);
+  const rein::L1Ball large{1.5e308, rein::per_col};
+  CHECK(large(v).changed == 1);
+  CHECK(std::abs(v(0) - 2.5e307 / 0.3) < 1e293);
+  CHECK(large(v).changed == 0);
+}
+
+// Where a search that drops one entry at a time reads the vector as often as it has entries.
+TEST_CASE("l1_ball: entries that grow like powers") {
+  Eigen::VectorXd w(2000);
+  for (Eigen::Index i = 0; i < w.size(); ++i) w(i) = std::exp2(static_cast<double>(i - 1000));
+  for (const double radius : {1e-300, 1e-3, 1.0, 1e290}) {
+    Eigen::VectorXd v = w;
+    laws::obey_set(v, {oracle::Grouping::whole}, ball(radius), [&] {
+      return rein::L1Ball{radius, rein::whole}(v);
+    });
+  }
+}
+
+TEST_CASE("l1_ball: a million entries") {
+  laws::Random random(3);
+  Eigen::VectorXf w(1'000'000);
+  for (float& entry : w) entry = static_cast<float>(random.between(-1, 1));
+  for (const double radius : {1.0, 1e5, 4.9e5}) {
+    Eigen::VectorXf v = w;
+    laws::obey_set(v, {oracle::Grouping::whole}, ball(radius), [&] {
+      return rein::L1Ball{radius, rein::whole}(v);
+    });
+  }
+}
+
+TEST_CASE("l1_ball: entries without addresses") {
+  Eigen::RowVector3f w(0.5f, -2, 3);
+  CHECK(rein::L1Ball{2, rein::per_row}(w.reverse()).changed == 1);
+  CHECK(w == Eigen::RowVector3f(0, -0.5f, 1.5f));
+}
+
+TEST_CASE("l1_ball: after an optimizer's step") {
+  Eigen::MatrixXf w = Eigen::MatrixXf::Constant(2, 3, 0.5f);
+  const Eigen::MatrixXf gradient{{-1, 0, 0}, {0, 0, 0}};
+  rein::Sgd sgd{w, {.learning_rate = 1}, rein::L1Ball{1.75, rein::per_row}};
+  const rein::Report report = sgd.step(w, gradient);
+  CHECK(w.row(0) == Eigen::RowVector3f(1.25f, 0.25f, 0.25f));
+  CHECK(w.row(1) == Eigen::RowVector3f::Constant(0.5f));
+  CHECK(report == rein::Report{.checked = 2, .changed = 1});
+}
+
+TEST_CASE("l1_ball: invalid radii are refused") {
+  const auto with = [](double radius) {
+    return refusal([&] { rein::L1Ball(radius, rein::whole); });
+  };
+  CHECK(names(with(-1), "rein::L1Ball", "radius is -1", "finite number >= 0"));
+  CHECK(names(with(std::numeric_limits<double>::quiet_NaN()), "nan"));
+  CHECK(names(with(std::numeric_limits<double>::infinity()), "inf"));
+  CHECK(with(0) == "");
+}
