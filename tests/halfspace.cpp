@@ -167,6 +167,16 @@ TEST_CASE("halfspace: after an optimizer's step, on filters") {
   CHECK(w == Eigen::MatrixXf{{1, 0, 0, 4}, {1.5f, -1.5f, -1.5f, 6.5f}});
 }
 
+TEST_CASE("halfspace: a normal of another length is found out before the step") {
+  Eigen::MatrixXf w = Eigen::MatrixXf::Zero(2, 4);
+  const Eigen::MatrixXf gradient = Eigen::MatrixXf::Ones(2, 4);
+  rein::Sgd sgd{
+      w, {.learning_rate = 1}, rein::Halfspace{Eigen::Vector2f(1, 1), 5.0, rein::per_row}};
+  CHECK(names(refusal([&] { sgd.step(w, gradient); }), "size of normal is 2", "4"));
+  CHECK(w == Eigen::MatrixXf::Zero(2, 4));
+  CHECK(sgd.steps() == 0);
+}
+
 TEST_CASE("halfspace: invalid arguments are refused") {
   const auto with = [](const auto& normal, double offset) {
     return refusal([&] { rein::Halfspace(normal, offset, rein::per_row); });

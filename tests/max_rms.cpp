@@ -88,6 +88,21 @@ TEST_CASE("max_rms: after an optimizer's step") {
   CHECK(w.row(1) == Eigen::RowVector4f::Constant(1.5f));
 }
 
+TEST_CASE("max_rms: fused with a step, as after it") {
+  const Eigen::MatrixXf start = Eigen::MatrixXf::Random(33, 50);
+  const Eigen::MatrixXf gradient = Eigen::MatrixXf::Random(33, 50);
+  const rein::MaxRms max_rms{0.6, rein::per_row};
+  Eigen::MatrixXf fused = start, apart = start;
+  rein::Sgd constrained{fused, {.learning_rate = 0.1}, max_rms};
+  rein::Sgd plain{apart, {.learning_rate = 0.1}};
+  const rein::Report report = constrained.step(fused, gradient);
+  plain.step(apart, gradient);
+  CHECK(max_rms(apart) == report);
+  CHECK(report.changed > 0);
+  CHECK(report.changed < 33);
+  CHECK(fused == apart);
+}
+
 TEST_CASE("max_rms: invalid limits are refused") {
   const auto with = [](double limit) { return refusal([&] { rein::MaxRms(limit, rein::whole); }); };
   CHECK(names(with(-1), "rein::MaxRms", "limit is -1", "finite number >= 0"));

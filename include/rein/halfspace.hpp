@@ -37,6 +37,9 @@ class Halfspace final {
   double offset() const { return plane_.offset(); }
   const G& grouping() const { return grouping_; }
 
+  /// Throws unless the normal has this length.
+  void check_length(Eigen::Index length) const { plane_.check_length(length); }
+
   template <class W>
   Report operator()(W&& weights) const {
     return detail::project_on_plane(std::forward<W>(weights), grouping_, plane_, true);
@@ -62,6 +65,9 @@ class Hyperplane final {
   const Eigen::ArrayXd& normal() const { return plane_.normal(); }
   double offset() const { return plane_.offset(); }
   const G& grouping() const { return grouping_; }
+
+  /// Throws unless the normal has this length.
+  void check_length(Eigen::Index length) const { plane_.check_length(length); }
 
   template <class W>
   Report operator()(W&& weights) const {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include <rein/constraint.hpp>
 #include <rein/detail/constrain_norms.hpp>
@@ -32,18 +33,15 @@ class MaxRms final {
   double limit() const { return limit_; }
   const G& grouping() const { return grouping_; }
 
+  detail::NormBand band(Eigen::Index length) const {
+    constexpr double largest = (std::numeric_limits<double>::max)();
+    const double root = std::sqrt(static_cast<double>(length));
+    return {.high = root > 1 ? (std::min)(limit_, largest / root) * root : limit_};
+  }
+
   template <class W, class... With>
   Report operator()(W&& weights, With&&... with) const {
-    detail::explain_weights<W>();
-    if constexpr (Weights<W>) {
-      const auto length = detail::make_view(weights, grouping_).length();
-      constexpr double largest = (std::numeric_limits<double>::max)();
-      const double root = std::sqrt(static_cast<double>(length));
-      const double high = root > 1 ? (std::min)(limit_, largest / root) * root : limit_;
-      return detail::constrain_norms(weights, grouping_, detail::NormBand{.high = high}, with...);
-    } else {
-      return {};
-    }
+    return detail::constrain_norms(std::forward<W>(weights), grouping_, *this, with...);
   }
 
  private:

@@ -40,7 +40,7 @@ class MinMaxNorm final {
 
   template <class W, class... With>
   Report operator()(W&& weights, With&&... with) const {
-    return detail::constrain_norms(std::forward<W>(weights), grouping_, band(), with...);
+    return detail::constrain_norms(std::forward<W>(weights), grouping_, *this, with...);
   }
 
  private:

@@ -61,8 +61,8 @@ Report pass_over(const View& view, const NormBand& band, const With&... with) {
 
 // What every norm constraint does: brings the norms of the grouping's vectors into the band. Each
 // of `with` is a tied() or an only(), all of them checked before anything is written.
-template <class W, class G, class... With>
-Report constrain_norms(W&& weights, const G& grouping, const NormBand& band, const With&... with) {
+template <class W, class G, class C, class... With>
+Report constrain_norms(W&& weights, const G& grouping, const C& constraint, const With&... with) {
   explain_weights<W>();
   static_assert(((is_tied<With> || is_only<With>)&&...),
                 "rein: after the weights, a norm constraint takes tied(bias) and only(indices)");
@@ -71,7 +71,7 @@ Report constrain_norms(W&& weights, const G& grouping, const NormBand& band, con
   if constexpr (Weights<W>) {
     auto view = make_view(weights, grouping);
     (with.template check<W>(view.vectors), ...);
-    return pass_over(view, band, with...);
+    return pass_over(view, band_for(constraint, view.length()), with...);
   } else {
     return {};
   }

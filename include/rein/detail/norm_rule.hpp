@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <concepts>
 #include <limits>
 
 #include <rein/detail/careful.hpp>
@@ -16,6 +17,25 @@ struct NormBand {
   double high = (std::numeric_limits<double>::max)();
   double rate = 1;
 };
+
+template <class C>
+concept HasBand = requires(const C& constraint) {
+  { constraint.band() } -> std::same_as<NormBand>;
+};
+template <class C>
+concept HasBandForLength = requires(const C& constraint, Index length) {
+  { constraint.band(length) } -> std::same_as<NormBand>;
+};
+
+// What a norm constraint asks of vectors of this length.
+template <class C>
+NormBand band_for(const C& constraint, [[maybe_unused]] Index length) {
+  if constexpr (HasBandForLength<C>) {
+    return constraint.band(length);
+  } else {
+    return constraint.band();
+  }
+}
 
 // The nearest Real at or below (at or above) a number > 0.
 template <class Real>

@@ -63,7 +63,6 @@ class ChunkSource {
                                  Entry::InnerStrideAtCompileTime == 1;
 
   explicit ChunkSource(X& x) : x_(x) {}
-  ChunkSource(const ChunkSource& other) : x_(other.x_) {}  // not the buffer
 
   // Whether rows (or columns) follow each other without a gap.
   bool contiguous() const {
@@ -74,47 +73,56 @@ class ChunkSource {
     }
   }
 
-  // Entries [begin, begin + n) of row (or column) j. State that is not in use is empty, and gives a
-  // null pointer.
-  auto* open(Index j, Index begin, Index n) {
-    if constexpr (direct) {
-      using Pointer =
-          std::conditional_t<std::is_const_v<std::remove_pointer_t<decltype(x_.data())>>,
-                             const Real*, Real*>;
-      return x_.size() == 0 ? nullptr
-                            : reinterpret_cast<Pointer>(x_.data() + j * x_.outerStride() + begin);
-    } else {
-      if (x_.size() == 0) return static_cast<Real*>(nullptr);
-      const auto entries = as_array(piece<RowMajor>(x_, j, begin, n));
-      if constexpr (is_native<Scalar>) {
-        Eigen::Map<Eigen::Array<Scalar, Eigen::Dynamic, 1>>(reinterpret_cast<Scalar*>(buffer_), n) =
-            entries;
-      } else {
-        Chunk<Real>(buffer_, n) = entries.template cast<Real>();
+  // Entries [begin, begin + n) of row (or column) j, until it goes. State that is not in use is
+  // empty, and gives a null pointer.
+  class Opened {
+   public:
+    Opened(X& x, Index j, Index begin, Index n) : x_(x), j_(j), begin_(begin), n_(n) {
+      if constexpr (!direct) {
+        if (x_.size() == 0) return;
+        const auto entries = as_array(piece<RowMajor>(x_, j, begin, n));
+        if constexpr (is_native<Scalar>) {
+          Scalars(reinterpret_cast<Scalar*>(buffer_), n) = entries;
+        } else {
+          Chunk<Real>(buffer_, n) = entries.template cast<Real>();
+        }
       }
-      return static_cast<Real*>(buffer_);
     }
-  }
 
-  // Writes back what open() gave.
-  void close(Index j, Index begin, Index n) {
-    if constexpr (!direct) {
-      if (x_.size() == 0) return;
-      auto entries = piece<RowMajor>(x_, j, begin, n);
-      if constexpr (is_native<Scalar>) {
-        entries.array() = Eigen::Map<Eigen::Array<Scalar, Eigen::Dynamic, 1>>(
-            reinterpret_cast<Scalar*>(buffer_), n);
+    auto* reals() {
+      if constexpr (direct) {
+        return x_.size() == 0 ? nullptr : as_reals(x_.data() + j_ * x_.outerStride() + begin_);
       } else {
-        entries.array() = Chunk<Real>(buffer_, n).template cast<Scalar>();
+        return x_.size() == 0 ? nullptr : buffer_;
       }
     }
-  }
+
+    // Writes back what was changed in the buffer.
+    void store() {
+      if constexpr (!direct) {
+        if (x_.size() == 0) return;
+        auto entries = piece<RowMajor>(x_, j_, begin_, n_);
+        if constexpr (is_native<Scalar>) {
+          entries.array() = Scalars(reinterpret_cast<Scalar*>(buffer_), n_);
+        } else {
+          entries.array() = Chunk<Real>(buffer_, n_).template cast<Scalar>();
+        }
+      }
+    }
+
+   private:
+    using Scalars = Eigen::Map<Eigen::Array<Scalar, Eigen::Dynamic, 1>>;
+    struct Nothing {};
+
+    X& x_;
+    Index j_, begin_, n_;
+    [[no_unique_address]] std::conditional_t<direct, Nothing, Real[step_chunk]> buffer_;
+  };
+
+  Opened open(Index j, Index begin, Index n) const { return Opened(x_, j, begin, n); }
 
  private:
-  struct Nothing {};
-
   X& x_;
-  std::conditional_t<direct, Nothing, Real[step_chunk]> buffer_;
 };
 
 // Calls update(n, w, g, state...) with pointers to n adjacent Reals each, for all entries of the
@@ -143,24 +151,22 @@ class StepWalk {
     const Index bytes = slices_ * length_ * static_cast<Index>(sizeof(Scalar));
     if (slices_ == 1) {
       in_parallel(length_, step_chunk, bytes,
-                  [&](Index begin, Index end) { StepWalk(*this).slice(0, begin, end - begin); });
+                  [&](Index begin, Index end) { slice(0, begin, end - begin); });
     } else {
       in_parallel(slices_, 1, bytes, [&](Index begin, Index end) {
-        const StepWalk mine(*this);
-        for (Index j = begin; j < end; ++j) mine.slice(j, 0, length_);
+        for (Index j = begin; j < end; ++j) slice(j, 0, length_);
       });
     }
   }
 
   // Updates n entries that are adjacent in memory, the first of them at x.
   void operator()(const Scalar* x, Index n) const {
-    const StepWalk mine(*this);
     const Index offset = x - weights_.data();
     Index j = slices_ == 1 ? 0 : offset / weights_.outerStride();
     Index begin = slices_ == 1 ? offset : offset % weights_.outerStride();
     for (; n > 0; ++j, begin = 0) {
       const Index part = (std::min)(n, length_ - begin);
-      mine.slice(j, begin, part);
+      slice(j, begin, part);
       n -= part;
     }
   }
@@ -178,34 +184,45 @@ class StepWalk {
     Index reals = n * Traits::components;
     // Where g++ 12 knows this number, it warns of packets beyond it that are never read.
     if constexpr (W::SizeAtCompileTime != Eigen::Dynamic) EIGEN_OPTIMIZATION_BARRIER(reals)
+    const auto update = [&](auto&& w, auto&& g, auto&&... state) {
+      update_(reals, w.reals(), g.reals(), state.reals()...);
+      w.store();
+      (state.store(), ...);
+    };
     std::apply(
-        [&](auto&... sources) {
-          update_(reals, w_.open(j, begin, n), g_.open(j, begin, n), sources.open(j, begin, n)...);
-          w_.close(j, begin, n);
-          (sources.close(j, begin, n), ...);
+        [&](const auto&... state) {
+          update(w_.open(j, begin, n), g_.open(j, begin, n), state.open(j, begin, n)...);
         },
         state_);
   }
 
   W& weights_;
   const Update& update_;
-  mutable ChunkSource<W, row_major> w_;
-  mutable ChunkSource<const G, row_major> g_;
-  mutable std::tuple<ChunkSource<State, row_major>...> state_;
+  ChunkSource<W, row_major> w_;
+  ChunkSource<const G, row_major> g_;
+  std::tuple<ChunkSource<State, row_major>...> state_;
   Index slices_, length_;
+};
+
+template <class C>
+concept GroupedConstraint = requires(const C& constraint) {
+  requires Grouping<std::remove_cvref_t<decltype(constraint.grouping())>>;
 };
 
 // Whether the norms that a constraint needs can be summed while a step updates the weights.
 template <class C>
-concept NormConstraint = requires(const C& constraint) {
-  requires Grouping<std::remove_cvref_t<decltype(constraint.grouping())>>;
-  { constraint.band() } -> std::same_as<NormBand>;
-};
+concept NormConstraint = GroupedConstraint<C> &&(HasBand<C> || HasBandForLength<C>);
 
-// Throws, before anything is written, where a constraint's grouping does not fit the weights.
+// Throws, before anything is written, where a constraint does not fit the weights: by its grouping,
+// or by what its check_length(length) says of the length of their vectors.
 template <class W, class C>
 void check_constraint(W& weights, const C& constraint) {
-  if constexpr (NormConstraint<C>) make_view(weights, constraint.grouping());
+  if constexpr (GroupedConstraint<C>) {
+    const auto view = make_view(weights, constraint.grouping());
+    if constexpr (requires { constraint.check_length(view.length()); }) {
+      constraint.check_length(view.length());
+    }
+  }
 }
 
 // Updates the weights and applies the constraint: in one pass over memory where the constraint is
@@ -215,7 +232,8 @@ Report step_and_constrain(W& weights, const Walk& walk, C& constraint) {
   if constexpr (NormConstraint<C> && Walk::in_memory) {
     const auto view = make_view(weights, constraint.grouping());
     using Pass = NormPass<std::remove_const_t<decltype(view)>>;
-    return Pass(view, constraint.band(), {}, typename Pass::Refresher(&walk)).all();
+    return Pass(view, band_for(constraint, view.length()), {}, typename Pass::Refresher(&walk))
+        .all();
   } else {
     walk.all();
     return apply_constraint(constraint, weights);
