@@ -237,6 +237,30 @@ def print_tables(rows, only_over):
     return over
 
 
+def write_bandwidths(times, file):
+    """Gigabytes of square float weights per second by size, a column for each pass."""
+    passes = {
+        "read": "read/{}",
+        "scale": "scale/{}",
+        **{f"{who}, {where}, {violators}": f"{what}/{{}}/{grouping}/colmajor/{violators}"
+           for who, what in (("rein", "project"), ("by hand", "hand"))
+           for where, grouping in (("contiguous", "per_col"), ("strided", "per_row"))
+           for violators in ("none", "all")},
+    }
+    with open(file, "w") as out:
+        print("bytes", *passes, sep=";", file=out)
+        for exponent in range(2, 14):
+            size = 2 ** exponent
+            shape = f"float/{size}x{size}"
+            if f"read/{shape}" not in times:
+                continue
+            row = [4 * size * size]
+            for pattern in passes.values():
+                names = times.matching(pattern.format(shape))
+                row.append(4 * size * size / min(map(times.least, names)) if names else "")
+            print(*row, sep=";", file=out)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -248,6 +272,7 @@ def main():
     parser.add_argument("--filter", default=".", help="regular expression for benchmark names")
     parser.add_argument("--repetitions", type=int, default=15)
     parser.add_argument("--over", action="store_true", help="print only what is over its bound")
+    parser.add_argument("--csv", metavar="FILE", help="write the bandwidths for the chart")
     args = parser.parse_args()
     if not args.json and not args.directory:
         parser.error("give the directory of the programs, or --json")
@@ -255,6 +280,8 @@ def main():
     files = args.json or [
         file for program in PROGRAMS for file in run(args.directory, program, args)]
     times = Times(files)
+    if args.csv:
+        write_bandwidths(times, args.csv)
     rows = [*projection_rows(times), *step_rows(times)]
     sys.exit(1 if print_tables(rows, args.over) else 0)
 

@@ -161,7 +161,7 @@ class LaneBlock {
   }
 
   // Places that follow each other are scaled by packets. Scattered ones are taken one by one from
-  // the list: 4 times as fast as a run for each, where a tenth of the lanes is noted.
+  // the list: twice as fast as a run for each, where a tenth of the lanes is noted.
   void scale_noted() {
     Index ends[block_lanes<Real> / 4 + 1];  // of pieces of the list, adjacent and scattered in turn
     Index pieces = 0;

@@ -36,7 +36,7 @@ class AlongVectors {
   bool native() const { return native_; }
 
   // Calls use(square_sum) with the function that sums the squares of one short vector. Whole
-  // packets are told apart here, once for all vectors: their branches took half of the time.
+  // packets are told apart here, once for all vectors: their branches took a quarter of the time.
   template <class Use>
   EIGEN_STRONG_INLINE auto with_short_square_sum(const Use& use) const {
     using Eigen::internal::predux;

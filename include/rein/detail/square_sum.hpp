@@ -224,7 +224,7 @@ EIGEN_STRONG_INLINE Packet<Real> tree_square_sum(const Real* x, Index n) {
 }
 
 // Vectors of up to this many entries are short: at most 4 trees of 16 packets, added with their
-// errors kept. SquareSum takes twice as long for them.
+// errors kept. SquareSum takes 1.7 times as many instructions for 144 floats.
 template <class Real>
 inline constexpr Index longest_short_vector = 64 * packet_size<Real>;
 
