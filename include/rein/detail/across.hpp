@@ -82,11 +82,17 @@ class LaneBlock {
     return view_.entry(o, first_ + place / view_.inner, place % view_.inner);
   }
 
-  void refresh(Index o, Index count) const {
-    if (!refresh_) return;
-    for (const Index end = o + count; o < end; ++o) {
-      refresh_(view_.at(o, first_), lanes_ / Traits::components);
+  // Refreshes the rows before `end`, and as many after it as make up about 1024 entries.
+  void refresh_to(Index end) {
+    if (!refresh_ || refreshed_ >= end) return;
+    const Index places = lanes_ / Traits::components;
+    const Index last = (std::min)((std::max)(end, refreshed_ + 1024 / places), view_.outer);
+    if (view_.outer_stride == places) {
+      refresh_(view_.at(refreshed_, first_), (last - refreshed_) * places);
+    } else {
+      for (Index o = refreshed_; o < last; ++o) refresh_(view_.at(o, first_), places);
     }
+    refreshed_ = last;
   }
 
   void sum_columns() {
@@ -106,7 +112,7 @@ class LaneBlock {
   }
 
   void sum_few() {
-    refresh(0, view_.outer);
+    refresh_to(view_.outer);
     over_columns<few_columns>(0, view_.outer,
                               [&](const Real* x, Index stride, Index begin, Index n) {
                                 sum_few_columns(x, stride, view_.outer, n, sums_ + begin);
@@ -116,7 +122,7 @@ class LaneBlock {
 
   template <int Count>
   void add(Index o) {
-    refresh(o, Count);
+    refresh_to(o + Count);
     over_columns<Count>(o, Count, [&](const Real* x, Index stride, Index begin, Index n) {
       if (o == 0) {
         add_columns<Count, true>(x, stride, n, sums_ + begin, losts_ + begin);
@@ -203,7 +209,7 @@ class LaneBlock {
   const Refresh<Entry>& refresh_;
   Index first_, width_, lanes_;
   bool direct_;  // whether a row of the block's lanes is adjacent Reals in memory
-  Index noted_ = 0;
+  Index refreshed_ = 0, noted_ = 0;
   Real sums_[block_lanes<Real>];
   Real losts_[block_lanes<Real>];  // by rounding; later the factors
   Place places_[block_lanes<Real>];

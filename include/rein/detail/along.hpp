@@ -54,33 +54,30 @@ class AlongVectors {
     return use([n](const Real* x) { return short_square_sum(x, n); });
   }
 
-  // Calls violator(v, square_sum) for each of the short vectors [begin, end) that does not satisfy
-  // the rule; returns the largest square of the others.
-  template <class Rule, class Violator>
-  EIGEN_STRONG_INLINE Real for_each_violator(Index begin, Index end, const Rule& rule,
-                                             const Violator& violator) const {
-    // Vectors to refresh at a time: about 1024 entries, which stay in the first cache until read.
-    const Index batch = refresh_ ? 1024 / view_.inner + 1 : end - begin;
-    return with_short_square_sum([&](const auto& square_sum) {
-      Real largest = 0;
-      for (Index v = begin; v < end;) {
-        const Index batch_end = (std::min)(v + batch, end);
-        refresh(v, batch_end - v);
-        while (v < batch_end) {
-          // This inner loop calls nothing: it and its numbers stay in registers, which halves the
-          // time of small matrices.
-          Real sum = 0;
-          const Real* run = as_reals(view_.at(0, v));
-          for (; v < batch_end; ++v, run += view_.vector_stride * Traits::components) {
-            sum = square_sum(run);
-            if (!rule.satisfied(sum)) break;
-            largest = (std::max)(largest, sum);
-          }
-          if (v < batch_end) violator(v++, sum);
-        }
+  // Short vectors to take together: 16 KiB of them, which stay in the first cache.
+  static constexpr Index most_together = 64;
+  Index together() const {
+    constexpr Index reals = 16384 / static_cast<Index>(sizeof(Real));
+    return (std::min)(reals / length(), most_together);
+  }
+
+  // The sums of squares of the short vectors [first, first + count).
+  EIGEN_STRONG_INLINE void square_sums(Index first, Index count, Real* sums) const {
+    refresh(first, count);
+    with_short_square_sum([&](const auto& square_sum) {
+      const Real* run = as_reals(view_.at(0, first));
+      for (Index k = 0; k < count; ++k, run += view_.vector_stride * Traits::components) {
+        sums[k] = square_sum(run);
       }
-      return largest;
     });
+  }
+
+  // Multiplies the short vectors [first, first + count) by their factors; where that is 1, nothing
+  // is written.
+  void scale(Index first, Index count, const Real* factors) const {
+    for (Index k = 0; k < count; ++k) {
+      if (factors[k] != 1) scale_run(view_.at(0, first + k), view_.inner, factors[k]);
+    }
   }
 
   // Refreshes the vectors [first, first + count).

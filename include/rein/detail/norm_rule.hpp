@@ -6,6 +6,7 @@
 #include <limits>
 
 #include <rein/detail/careful.hpp>
+#include <rein/detail/exact_sqrt.hpp>
 #include <rein/detail/scalar.hpp>
 
 namespace rein::detail {
@@ -102,7 +103,7 @@ class NormRule {
     Real least = square_sums[0], sum = 0;
     largest = least;
     Index v = 0;
-    if (vectors >= step) {
+    if (vectors >= 2 * step) {
       auto low = ploadu<Packet<Real>>(square_sums), high = low, total = low;
       for (v = step; v + step <= vectors; v += step) {
         const auto squares = ploadu<Packet<Real>>(square_sums + v);
@@ -137,6 +138,19 @@ class NormRule {
                                                                 static_cast<double>(norm)));
     const Real wanted = factor * norm;
     return factor == 0 ? target == 0 : wanted >= safe_norm && wanted <= large && factor <= large;
+  }
+
+  // Whether every safe vector that is not satisfied is rescaled by high / norm, in plain
+  // arithmetic.
+  bool is_plain() const {
+    return low_ == 0 && band_.rate == 1 && high_ >= safe_norm && high_ <= large;
+  }
+
+  // high / norm for each of the vectors.
+  void plain_factors(const Real* square_sums, Index vectors, Real* factors) const {
+    using Reals = Eigen::Array<Real, Eigen::Dynamic, 1>;
+    Eigen::Map<Reals>(factors, vectors) =
+        high_ / exact_sqrt(Eigen::Map<const Reals>(square_sums, vectors));
   }
 
   // Whether a factor may be so close to 1 that it changes no bit.
