@@ -168,7 +168,8 @@ class NormPass {
   // division take: one vector after the other took 1.7 times as long for 64 x 64.
   void along_short(const AlongVectors<Scalar>& vectors, Index begin, Index end,
                    Tally& tally) const {
-    Real sums[vectors.most_together], factors[vectors.most_together];
+    constexpr Index most = AlongVectors<Scalar>::most_together;
+    Real sums[most], factors[most];
     const Index together = vectors.together();
     for (Index first = begin; first < end; first += together) {
       const Index count = (std::min)(together, end - first);
