@@ -111,7 +111,7 @@ TEST_CASE("clip_gradient_norm: one factor for all, and once is enough") {
   check_clipping<Eigen::MatrixXcf, Halves>(1, 10);
 }
 
-// Where PyTorch's sum of squares is Inf or 0, the gradients become 0 or are not clipped.
+// A sum of squares that is Inf or 0 would make the gradients 0, or leave them as they are.
 TEST_CASE("clip_gradient_norm: squares may overflow and underflow") {
   check_clipping<Eigen::MatrixXf, RowMajorFloats>(1e30, 1e37);
   check_clipping<Eigen::MatrixXf, RowMajorFloats>(1e-30, 1e-35);
