@@ -143,6 +143,18 @@ TEST_CASE("adam: a fused constraint equals a separate one") {
   laws::a_fused_constraint_equals_a_separate_one<AdamKind, laws::RowMajor<float>>();
 }
 
+TEST_CASE("adam: listed rows take the steps") {
+  laws::listed_rows_take_the_steps<AdamKind, laws::RowMajor<double>>(9, 12);
+  laws::listed_rows_take_the_steps<AdamKind, laws::RowMajor<double>>(6, 2050);
+  laws::listed_rows_take_the_steps<AdamKind, laws::ColMajor<float>>(7, 33);
+}
+
+TEST_CASE("adam: unfit rows change nothing") { laws::unfit_rows_change_nothing<AdamKind>(); }
+
+TEST_CASE("adam: listed rows and other constraints") {
+  laws::listed_rows_and_other_constraints<AdamKind>();
+}
+
 TEST_CASE("adam: schedules take effect at the next step") {
   laws::schedules_take_effect_at_the_next_step<AdamKind>();
 }

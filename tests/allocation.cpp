@@ -123,6 +123,8 @@ void check_steps(Optimizer optimizer, W& w) {
   step(around.block(1, 1, rows, cols));
   step(Scalar(0.5f) * (a - b) + w);
   step(-a.array() * b.array());
+  const std::vector<int> listed{3, 1};
+  allocates_nothing([&] { optimizer.step_rows(w, a.topRows(2), listed); });
   // A W that is not contiguous.
   W wide(2 * rows, 2 * cols);
   wide.setOnes();

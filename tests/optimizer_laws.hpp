@@ -102,12 +102,20 @@ struct Reference {
 
   template <class Gradient>
   void step(const Gradient& gradient) {
+    std::vector<Index> all;
+    for (Index i = 0; i < w.rows(); ++i) all.push_back(i);
+    step_rows(gradient, all);
+  }
+
+  template <class Gradient>
+  void step_rows(const Gradient& gradient, const std::vector<Index>& listed) {
     rule.begin_step();
-    for (Index k = 0; k < w.size(); ++k) {
-      const Index i = k % w.rows(), j = k / w.rows();
-      w(i, j) = rule.updated(k, w(i, j), static_cast<long double>(gradient(i, j)));
-    }
-    for (Index i = 0; i < w.rows(); ++i) {
+    for (Index row = 0; row < std::ssize(listed); ++row) {
+      const Index i = listed[static_cast<std::size_t>(row)];
+      for (Index j = 0; j < w.cols(); ++j) {
+        w(i, j) =
+            rule.updated(i + j * w.rows(), w(i, j), static_cast<long double>(gradient(row, j)));
+      }
       long double square = 0;
       for (Index j = 0; j < w.cols(); ++j) square += w(i, j) * w(i, j);
       const long double norm = std::sqrt(square);
@@ -611,6 +619,105 @@ void a_fused_constraint_equals_a_separate_one() {
     return rein::MaxNorm{limit(rows * cols / 2), rein::per_filter("ioh", {rows, 2, cols / 2})};
   });
   check("NonNegative", [](Index, Index) { return rein::NonNegative{}; });
+}
+
+/// step_rows() takes the steps of the plain loop in the rows that it lists, and leaves the others'
+/// bits and their state; where it lists all rows it is step().
+template <class Kind, class Weights>
+void listed_rows_take_the_steps(Index rows, Index cols) {
+  using Scalar = typename Weights::Scalar;
+  INFO(rows << " x " << cols);
+  const double limit = 0.8 * std::sqrt(static_cast<double>(cols));
+  auto w = filled<Weights>(rows, cols, 1, 1.5);
+  Reference<Kind> reference(w, Kind::typical(), limit);
+  auto optimizer = Kind::make(w, Kind::typical(), rein::MaxNorm{limit, rein::per_row});
+  const auto other_rows = [](const Entries& m, const std::vector<Index>& listed) {
+    Entries others = m;
+    for (const Index i : listed) {
+      std::fill_n(others.values.begin() + i * m.cols, m.cols, 0);
+    }
+    return others;
+  };
+  Index changed = 0;
+  int steps = 0;
+  for (const std::vector<Index>& listed :
+       {std::vector<Index>{3, 0}, {1}, {}, {0, 2, rows - 1}, {rows - 1, 3, 2}}) {
+    const Entries w_before = w;
+    const auto state_before = Kind::state(optimizer);
+    const auto gradient = filled<Weights>(std::ssize(listed), cols, 10 + ++steps);
+    const rein::Report report = optimizer.step_rows(w, gradient, listed);
+    reference.step_rows(gradient, listed);
+    CHECK(report.checked == std::ssize(listed));
+    changed += report.changed;
+    CHECK(same_bits(other_rows(w, listed), other_rows(w_before, listed)));
+    const auto state = Kind::state(optimizer);
+    for (std::size_t part = 0; part < state.size(); ++part) {
+      CHECK(same_bits(other_rows(state[part], listed), other_rows(state_before[part], listed)));
+    }
+  }
+  CHECK(optimizer.steps() == steps);
+  CHECK(changed > 0);
+  CHECK(deviation(w, reference.w) <= tolerance<Scalar>(steps));
+
+  auto expected = w;
+  auto same = optimizer;
+  std::vector<Index> all;
+  for (Index i = 0; i < rows; ++i) all.push_back(i);
+  for (int k = 0; k < 2; ++k) {
+    const auto gradient = filled<Weights>(rows, cols, 20 + k);
+    CHECK(optimizer.step_rows(w, gradient, all) == same.step(expected, gradient));
+    CHECK(same_bits(w, expected));
+    CHECK(same_bits(Kind::state(optimizer), Kind::state(same)));
+  }
+}
+
+/// A list or a gradient that does not fit is refused, and nothing has changed.
+template <class Kind>
+void unfit_rows_change_nothing() {
+  auto w = filled<RowMajor<double>>(5, 4, 1);
+  auto optimizer = Kind::make(w, Kind::typical(), rein::MaxNorm{1.0, rein::per_row});
+  optimizer.step(w, filled<RowMajor<double>>(5, 4, 10));
+  const auto w_before = w;
+  const auto state_before = Kind::state(optimizer);
+  const auto two = filled<RowMajor<double>>(2, 4, 11);
+  const auto refuses = [&](const auto& gradient, const std::vector<int>& listed, const char* one,
+                           const char* other) {
+    const std::string message = refusal([&] { optimizer.step_rows(w, gradient, listed); });
+    INFO("\"" << message << "\"");
+    CHECK(names(message, "rein::", one, other));
+    CHECK(names(message, "rein::only") == false);
+    CHECK(same_bits(w, w_before));
+    CHECK(optimizer.steps() == 1);
+    CHECK(same_bits(Kind::state(optimizer), state_before));
+  };
+  refuses(two, {1, 5}, "an index is 5", "number of vectors, 5");
+  refuses(two, {-1, 2}, "an index is -1", ">= 0");
+  refuses(two, {3, 3}, "the index 3", "twice");
+  refuses(two, {1, 2, 3}, "2 x 4", "3 x 4");
+  refuses(filled<RowMajor<double>>(2, 5, 11), {1, 2}, "2 x 5", "2 x 4");
+  refuses(filled<RowMajor<double>>(5, 4, 11), {1, 2}, "5 x 4", "2 x 4");
+  refuses(w.topRows(2), {1, 2}, "the gradient", "the weights' memory");
+  refuses(2 * w.topRows(2), {0, 1}, "the gradient", "the weights' memory");
+}
+
+/// A constraint that is not one of the rows' norms is applied to all weights, as after a step.
+template <class Kind>
+void listed_rows_and_other_constraints() {
+  const std::vector<Index> listed{4, 1};
+  const auto gradient = filled<RowMajor<double>>(2, 6, 10);
+  const auto check = [&](const auto& constraint, Index checked) {
+    auto w = filled<RowMajor<double>>(5, 6, 1, 2);
+    auto expected = w;
+    auto constrained = Kind::make(w, Kind::typical(), constraint);
+    auto plain = Kind::make(w, Kind::typical());
+    const rein::Report report = constrained.step_rows(w, gradient, listed);
+    CHECK(plain.step_rows(expected, gradient, listed) == rein::Report{});
+    CHECK(report == constraint(expected));
+    CHECK(report.checked == checked);
+    CHECK(same_bits(w, expected));
+  };
+  check(rein::MaxNorm{1.0, rein::per_col}, 6);
+  check(rein::NonNegative{}, 30);
 }
 
 /// options() and constraint() may be written between steps, as a schedule does.

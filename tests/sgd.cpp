@@ -115,6 +115,18 @@ TEST_CASE("sgd: a fused constraint equals a separate one") {
   laws::a_fused_constraint_equals_a_separate_one<SgdKind, laws::ColMajor<double>>();
 }
 
+TEST_CASE("sgd: listed rows take the steps") {
+  laws::listed_rows_take_the_steps<SgdKind, laws::RowMajor<float>>(9, 12);
+  laws::listed_rows_take_the_steps<SgdKind, laws::RowMajor<float>>(6, 2050);
+  laws::listed_rows_take_the_steps<SgdKind, laws::ColMajor<double>>(7, 33);
+}
+
+TEST_CASE("sgd: unfit rows change nothing") { laws::unfit_rows_change_nothing<SgdKind>(); }
+
+TEST_CASE("sgd: listed rows and other constraints") {
+  laws::listed_rows_and_other_constraints<SgdKind>();
+}
+
 TEST_CASE("sgd: schedules take effect at the next step") {
   laws::schedules_take_effect_at_the_next_step<SgdKind>();
 }

@@ -9,6 +9,7 @@
 #include <rein/detail/error.hpp>
 #include <rein/detail/exact_sqrt.hpp>
 #include <rein/detail/step.hpp>
+#include <rein/only.hpp>
 
 namespace rein {
 
@@ -95,6 +96,7 @@ class Adam {
     check_options();
     first_moment_.setZero(rows_, cols_);
     second_moment_.setZero(rows_, cols_);
+    max_second_moment_.setZero();  // where its size is fixed
     if (options_.amsgrad) max_second_moment_.setZero(rows_, cols_);
   }
 
@@ -105,24 +107,41 @@ class Adam {
   Report step(W&& weights, const Eigen::DenseBase<G>& gradient) {
     detail::explain_step<Parameter, W, G, C>();
     if constexpr (detail::CanStep<Parameter, W, G, C>) {
-      check_options();
-      detail::require_shape("Adam", "the weights", weights, rows_, cols_);
       detail::require_shape("Adam", "the gradient", gradient, rows_, cols_);
       detail::require_apart("Adam", gradient.derived(), weights);
-      detail::require_shape("Adam", "first_moment()", first_moment_, rows_, cols_);
-      detail::require_shape("Adam", "second_moment()", second_moment_, rows_, cols_);
-      if (options_.amsgrad) {
-        if (max_second_moment_.size() == 0) max_second_moment_.setZero(rows_, cols_);
-        detail::require_shape("Adam", "max_second_moment()", max_second_moment_, rows_, cols_);
-      }
-
-      detail::check_constraint(weights, constraint_);
-      ++steps_;
+      const detail::AdamUpdate<Real> update = begin_step(weights);
       const detail::GradientValue<G> value = gradient.derived();
-      const detail::AdamUpdate<Real> update(options_, steps_);
       const detail::StepWalk walk(weights, value, update, first_moment_, second_moment_,
                                   max_second_moment_);
       return detail::step_and_constrain(weights, walk, constraint_);
+    } else {
+      return {};
+    }
+  }
+
+  /// Updates the listed rows alone, from a gradient that has just these: row k of `gradient_rows`
+  /// is the gradient of row indices[k] of the weights, as when a batch looks up rows of an
+  /// embedding. The other rows keep their bits and their state, whose moments does not decay, and
+  /// get no weight decay. Each call counts as a step, as in torch.optim.SparseAdam.
+  ///
+  /// The constraint is applied to the listed rows, and the report is of these, where it is a norm
+  /// constraint with per_row; any other one is applied to all weights, as after step(). `indices`
+  /// is anything with size() and []; an index that is out of range or listed twice is refused like
+  /// a wrong shape. Made for row-major weights: in column-major ones the entries of a row lie
+  /// apart.
+  ///
+  ///     adam.step_rows(embedding, gradient_rows, batch_rows);
+  template <class W, class G, class Indices>
+  Report step_rows(W&& weights, const Eigen::DenseBase<G>& gradient_rows, const Indices& indices) {
+    detail::explain_step<Parameter, W, G, C>();
+    if constexpr (detail::CanStep<Parameter, W, G, C>) {
+      const Only<const Indices&> rows{indices};
+      detail::require_rows("Adam", weights, gradient_rows.derived(), rows, rows_, cols_);
+      const detail::AdamUpdate<Real> update = begin_step(weights);
+      const detail::GradientValue<G> value = gradient_rows.derived();
+      detail::step_listed_rows(weights, rows, value, update, first_moment_, second_moment_,
+                               max_second_moment_);
+      return detail::constrain_listed_rows(weights, rows, constraint_);
     } else {
       return {};
     }
@@ -148,6 +167,22 @@ class Adam {
   Eigen::Index steps() const { return steps_; }
 
  private:
+  // Refuses what does not fit, and counts the step.
+  template <class W>
+  detail::AdamUpdate<Real> begin_step(W& weights) {
+    check_options();
+    detail::require_shape("Adam", "the weights", weights, rows_, cols_);
+    detail::require_shape("Adam", "first_moment()", first_moment_, rows_, cols_);
+    detail::require_shape("Adam", "second_moment()", second_moment_, rows_, cols_);
+    if (options_.amsgrad) {
+      if (max_second_moment_.size() == 0) max_second_moment_.setZero(rows_, cols_);
+      detail::require_shape("Adam", "max_second_moment()", max_second_moment_, rows_, cols_);
+    }
+    detail::check_constraint(weights, constraint_);
+    ++steps_;
+    return {options_, steps_};
+  }
+
   void check_options() const {
     using detail::require, detail::is_finite;
     const AdamOptions& o = options_;

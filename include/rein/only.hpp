@@ -4,6 +4,7 @@
 #include <initializer_list>
 #include <iterator>
 #include <span>
+#include <string>
 #include <utility>
 
 #include <Eigen/Core>
@@ -24,21 +25,21 @@ struct Only {
   }
 
   template <class W>
-  void check(Eigen::Index vectors) const {
+  void check(Eigen::Index vectors, const char* owner = "rein::only") const {
     for (Eigen::Index k = 0; k < size(); ++k) {
       const Eigen::Index v = (*this)[k];
       if (v < 0 || v >= vectors) {
-        detail::invalid_argument("rein::only: an index is " + detail::text(v) +
+        detail::invalid_argument(std::string(owner) + ": an index is " + detail::text(v) +
                                  "; it must be >= 0 and below the number of vectors, " +
                                  detail::text(vectors));
       }
     }
-    refuse_duplicates(vectors);
+    refuse_duplicates(vectors, owner);
   }
 
  private:
   // Without allocating: a bit for each vector, a window of vectors at a time.
-  void refuse_duplicates(Eigen::Index vectors) const {
+  void refuse_duplicates(Eigen::Index vectors, const char* owner) const {
     bool ascending = true;
     for (Eigen::Index k = 1; k < size() && ascending; ++k) ascending = (*this)[k - 1] < (*this)[k];
     if (ascending) return;
@@ -51,7 +52,8 @@ struct Only {
         if (place < 0 || place >= window) continue;
         const std::uint64_t bit = std::uint64_t{1} << (place % 64);
         if (seen[place / 64] & bit) {
-          detail::invalid_argument("rein::only: the index " + detail::text(place + begin) +
+          detail::invalid_argument(std::string(owner) + ": the index " +
+                                   detail::text(place + begin) +
                                    " is listed twice; each must be listed once");
         }
         seen[place / 64] |= bit;

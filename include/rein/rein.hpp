@@ -2,6 +2,7 @@
 
 #include <rein/adam.hpp>
 #include <rein/box.hpp>
+#include <rein/clip_gradient_norm.hpp>
 #include <rein/constraint.hpp>
 #include <rein/every.hpp>
 #include <rein/grouping.hpp>

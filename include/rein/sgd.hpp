@@ -7,6 +7,7 @@
 #include <rein/constraint.hpp>
 #include <rein/detail/error.hpp>
 #include <rein/detail/step.hpp>
+#include <rein/only.hpp>
 
 namespace rein {
 
@@ -95,6 +96,7 @@ class Sgd {
         options_(options),
         constraint_(std::move(constraint)) {
     check_options();
+    momentum_.setZero();  // where its size is fixed
     if (has_momentum()) momentum_.setZero(rows_, cols_);
   }
 
@@ -105,24 +107,40 @@ class Sgd {
   Report step(W&& weights, const Eigen::DenseBase<G>& gradient) {
     detail::explain_step<Parameter, W, G, C>();
     if constexpr (detail::CanStep<Parameter, W, G, C>) {
-      check_options();
-      detail::require_shape("Sgd", "the weights", weights, rows_, cols_);
       detail::require_shape("Sgd", "the gradient", gradient, rows_, cols_);
       detail::require_apart("Sgd", gradient.derived(), weights);
-      // The buffer begins with the first step that uses momentum.
-      if constexpr (Parameter::SizeAtCompileTime == Eigen::Dynamic) {
-        if (!has_momentum() && steps_ == 0) momentum_ = Parameter();
-      }
-      const bool first = has_momentum() && (steps_ == 0 || momentum_.size() == 0);
-      if (has_momentum() && momentum_.size() == 0) momentum_.setZero(rows_, cols_);
-      if (has_momentum()) detail::require_shape("Sgd", "momentum()", momentum_, rows_, cols_);
-      detail::check_constraint(weights, constraint_);
-
-      ++steps_;
+      const detail::SgdUpdate<Real> update = begin_step(weights);
       const detail::GradientValue<G> value = gradient.derived();
-      const detail::SgdUpdate<Real> update(options_, first);
       const detail::StepWalk walk(weights, value, update, momentum_);
       return detail::step_and_constrain(weights, walk, constraint_);
+    } else {
+      return {};
+    }
+  }
+
+  /// Updates the listed rows alone, from a gradient that has just these: row k of `gradient_rows`
+  /// is the gradient of row indices[k] of the weights, as when a batch looks up rows of an
+  /// embedding. The other rows keep their bits and their state, whose momentum does not decay, and
+  /// get no weight decay. Each call counts as a step; the first one starts the momentum, as in
+  /// torch.optim.SGD with a sparse gradient.
+  ///
+  /// The constraint is applied to the listed rows, and the report is of these, where it is a norm
+  /// constraint with per_row; any other one is applied to all weights, as after step(). `indices`
+  /// is anything with size() and []; an index that is out of range or listed twice is refused like
+  /// a wrong shape. Made for row-major weights: in column-major ones the entries of a row lie
+  /// apart.
+  ///
+  ///     sgd.step_rows(embedding, gradient_rows, batch_rows);
+  template <class W, class G, class Indices>
+  Report step_rows(W&& weights, const Eigen::DenseBase<G>& gradient_rows, const Indices& indices) {
+    detail::explain_step<Parameter, W, G, C>();
+    if constexpr (detail::CanStep<Parameter, W, G, C>) {
+      const Only<const Indices&> rows{indices};
+      detail::require_rows("Sgd", weights, gradient_rows.derived(), rows, rows_, cols_);
+      const detail::SgdUpdate<Real> update = begin_step(weights);
+      const detail::GradientValue<G> value = gradient_rows.derived();
+      detail::step_listed_rows(weights, rows, value, update, momentum_);
+      return detail::constrain_listed_rows(weights, rows, constraint_);
     } else {
       return {};
     }
@@ -145,6 +163,23 @@ class Sgd {
 
  private:
   bool has_momentum() const { return options_.momentum != 0; }
+
+  // Refuses what does not fit, and counts the step.
+  template <class W>
+  detail::SgdUpdate<Real> begin_step(W& weights) {
+    check_options();
+    detail::require_shape("Sgd", "the weights", weights, rows_, cols_);
+    // The buffer begins with the first step that uses momentum.
+    if constexpr (Parameter::SizeAtCompileTime == Eigen::Dynamic) {
+      if (!has_momentum() && steps_ == 0) momentum_ = Parameter();
+    }
+    const bool first = has_momentum() && (steps_ == 0 || momentum_.size() == 0);
+    if (has_momentum() && momentum_.size() == 0) momentum_.setZero(rows_, cols_);
+    if (has_momentum()) detail::require_shape("Sgd", "momentum()", momentum_, rows_, cols_);
+    detail::check_constraint(weights, constraint_);
+    ++steps_;
+    return {options_, first};
+  }
 
   void check_options() const {
     using detail::require, detail::is_finite;

@@ -125,6 +125,16 @@ class ChunkSource {
   X& x_;
 };
 
+// Calls update(reals, w, g, state...) with the numbers of opened chunks, and stores what it wrote.
+template <class Entries, class Update, class W, class G, class... State>
+void update_chunk(const Update& update, Index reals, W&& w, G&& g, State&&... state) {
+  // Where g++ 12 knows this number, it warns of packets beyond it that are never read.
+  if constexpr (Entries::SizeAtCompileTime != Eigen::Dynamic) EIGEN_OPTIMIZATION_BARRIER(reals)
+  update(reals, w.reals(), g.reals(), state.reals()...);
+  w.store();
+  (state.store(), ...);
+}
+
 // Calls update(n, w, g, state...) with pointers to n adjacent Reals each, for all entries of the
 // weights, a chunk at a time; a complex entry is two Reals.
 template <class W, class G, class Update, class... State>
@@ -181,17 +191,10 @@ class StepWalk {
   }
 
   void chunk(Index j, Index begin, Index n) const {
-    Index reals = n * Traits::components;
-    // Where g++ 12 knows this number, it warns of packets beyond it that are never read.
-    if constexpr (W::SizeAtCompileTime != Eigen::Dynamic) EIGEN_OPTIMIZATION_BARRIER(reals)
-    const auto update = [&](auto&& w, auto&& g, auto&&... state) {
-      update_(reals, w.reals(), g.reals(), state.reals()...);
-      w.store();
-      (state.store(), ...);
-    };
     std::apply(
         [&](const auto&... state) {
-          update(w_.open(j, begin, n), g_.open(j, begin, n), state.open(j, begin, n)...);
+          update_chunk<W>(update_, n * Traits::components, w_.open(j, begin, n),
+                          g_.open(j, begin, n), state.open(j, begin, n)...);
         },
         state_);
   }
@@ -204,6 +207,29 @@ class StepWalk {
   Index slices_, length_;
 };
 
+// Calls update as StepWalk does, for the listed rows of the weights; row k of the gradient is that
+// of row rows[k].
+template <class W, class Rows, class G, class Update, class... State>
+void step_listed_rows(W& weights, const Rows& rows, const G& gradient, const Update& update,
+                      State&... state) {
+  using Scalar = typename W::Scalar;
+  constexpr Index components = ScalarTraits<Scalar>::components;
+  constexpr Index step = step_chunk / components;
+  const Index cols = weights.cols();
+  const Index bytes = rows.size() * cols * static_cast<Index>(sizeof(Scalar));
+  in_parallel(rows.size(), 1, bytes, [&](Index first, Index last) {
+    for (Index k = first; k < last; ++k) {
+      for (Index begin = 0; begin < cols; begin += step) {
+        const Index n = (std::min)(step, cols - begin);
+        update_chunk<W>(update, n * components,
+                        ChunkSource<W, true>(weights).open(rows[k], begin, n),
+                        ChunkSource<const G, true>(gradient).open(k, begin, n),
+                        ChunkSource<State, true>(state).open(rows[k], begin, n)...);
+      }
+    }
+  });
+}
+
 template <class C>
 concept GroupedConstraint = requires(const C& constraint) {
   requires Grouping<std::remove_cvref_t<decltype(constraint.grouping())>>;
@@ -212,6 +238,11 @@ concept GroupedConstraint = requires(const C& constraint) {
 // Whether the norms that a constraint needs can be summed while a step updates the weights.
 template <class C>
 concept NormConstraint = GroupedConstraint<C> &&(HasBand<C> || HasBandForLength<C>);
+
+template <class C>
+concept RowNormConstraint = NormConstraint<C> && requires(const C& constraint) {
+  requires std::is_same_v<std::remove_cvref_t<decltype(constraint.grouping())>, PerRow>;
+};
 
 // Throws, before anything is written, where a constraint does not fit the weights: by its grouping,
 // or by what its check_length(length) says of the length of their vectors.
@@ -236,6 +267,21 @@ Report step_and_constrain(W& weights, const Walk& walk, C& constraint) {
         .all();
   } else {
     walk.all();
+    return apply_constraint(constraint, weights);
+  }
+}
+
+// Applies the constraint after a step of the listed rows: to these where it is one of the rows'
+// norms, else to all weights.
+template <class W, class Rows, class C>
+Report constrain_listed_rows(W& weights, [[maybe_unused]] const Rows& rows, C& constraint) {
+  if constexpr (RowNormConstraint<C>) {
+    const auto view = make_view(weights, constraint.grouping());
+    const NormPass pass(view, band_for(constraint, view.length()));
+    Report report;
+    for (Index k = 0; k < rows.size(); ++k) report += pass.some(rows[k], rows[k] + 1);
+    return report;
+  } else {
     return apply_constraint(constraint, weights);
   }
 }
@@ -301,11 +347,12 @@ bool reads_elsewhere(const X& x, const W& w, bool same_place = true) {
   }
 }
 
-// Refuses a gradient that lies in the weights' memory, or reads it out of place.
+// Refuses a gradient that lies in the weights' memory, or reads it out of place; where the gradient
+// is one of listed rows, its entries have no place in the weights.
 template <class G, class W>
-void require_apart(const char* owner, const G& gradient, const W& weights) {
+void require_apart(const char* owner, const G& gradient, const W& weights, bool same_rows = true) {
   if constexpr (is_entrywise<G> && has_strides<W>) {
-    if (reads_elsewhere(gradient, weights, !has_strides<G>)) {
+    if (reads_elsewhere(gradient, weights, same_rows && !has_strides<G>)) {
       invalid_argument(std::string("rein::") + owner +
                        ": the gradient lies in the weights' memory; it must have its own, or be "
                        "evaluated first: .eval()");
@@ -342,6 +389,20 @@ void require_shape(const char* owner, const char* argument, const X& x, Index ro
                      shape(x.rows(), x.cols()) +
                      "; it must be that of the weights at construction, " + shape(rows, cols));
   }
+}
+
+// Refuses rows that do not fit the weights of the optimizer's shape.
+template <class W, class G, class Rows>
+void require_rows(const char* owner, const W& weights, const G& gradient, const Rows& rows,
+                  Index weight_rows, Index cols) {
+  if (gradient.rows() != rows.size() || gradient.cols() != cols) {
+    invalid_argument(std::string("rein::") + owner + ": the shape of the gradient rows is " +
+                     shape(gradient.rows(), gradient.cols()) +
+                     "; it must be the number of indices times that of the weights' columns, " +
+                     shape(rows.size(), cols));
+  }
+  rows.template check<W>(weight_rows, (std::string("rein::") + owner).c_str());
+  require_apart(owner, gradient, weights, false);
 }
 
 // Calls use(g) with g = gradient (negated to maximize) + decay * w.
