@@ -20,6 +20,6 @@ int main() {
   };
   train(Eigen::MatrixXf{{0.5, 0}}, Eigen::VectorXf{{0.25}});
   train(Eigen::MatrixXf{{6, 0}}, Eigen::VectorXf{{8}});
-  train(Eigen::MatrixXf{{3e20, 0}}, Eigen::VectorXf{{4e20}});
+  train(Eigen::MatrixXf{{3e20f, 0}}, Eigen::VectorXf{{4e20f}});
   train(Eigen::MatrixXf{{std::numeric_limits<float>::quiet_NaN(), 0}}, Eigen::VectorXf{{1}});
 }

@@ -91,7 +91,8 @@ void shorten(W& gradient, const SquaredNorm& norm, const ScaledNumber& factor) {
   const double plain = unscaled(factor), before = unscaled(norm.square);
   const auto safe = [](double square) { return NormRule<Scalar>::safe(static_cast<Real>(square)); };
   if (factor.mantissa == 0 || (safe(before) && safe(before * plain * plain))) {
-    rescale_vectors(view, std::array<Real, 1>{static_cast<Real>(plain)});
+    const Real real_factor = static_cast<Real>(plain);
+    rescale_vectors(view, &real_factor);
   } else {
     careful_rescale(view, 0, factor);
   }
