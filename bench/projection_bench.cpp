@@ -29,13 +29,8 @@
 
 namespace {
 
-using bench::Violators;
+using bench::scalar_name, bench::Violators;
 using Eigen::Index;
-
-template <class Scalar>
-constexpr const char* scalar_name = "double";
-template <>
-constexpr const char* scalar_name<float> = "float";
 
 // The one matrix of a type and shape.
 template <class W>

@@ -24,13 +24,8 @@
 
 namespace {
 
-using bench::Violators;
+using bench::scalar_name, bench::Violators;
 using Eigen::Index;
-
-template <class Scalar>
-constexpr const char* scalar_name = "double";
-template <>
-constexpr const char* scalar_name<float> = "float";
 
 template <class Scalar>
 using Matrix = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>;

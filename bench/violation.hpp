@@ -11,6 +11,11 @@
 
 namespace bench {
 
+template <class Scalar>
+inline constexpr const char* scalar_name = "double";
+template <>
+inline constexpr const char* scalar_name<float> = "float";
+
 using Eigen::Index;
 
 enum class Violators { none, a_tenth, all };

@@ -55,7 +55,7 @@ struct JointNorm {
 
 inline JointNorm joint_norm(const SquaredNorm* parts, std::size_t count) {
   JointNorm joint;
-  int exponent = std::numeric_limits<int>::min();
+  int exponent = (std::numeric_limits<int>::min)();
   for (const SquaredNorm* part = parts; part != parts + count; ++part) {
     if (!part->finite) {
       // An Inf is below a NaN in the order of their bits.
@@ -67,7 +67,7 @@ inline JointNorm joint_norm(const SquaredNorm* parts, std::size_t count) {
       exponent = (std::max)(exponent, part->square.exponent);
     }
   }
-  if (!joint.finite || exponent == std::numeric_limits<int>::min()) return joint;
+  if (!joint.finite || exponent == (std::numeric_limits<int>::min)()) return joint;
 
   exponent += exponent % 2 != 0;
   double sum = 0, lost = 0, rounding = 0;

@@ -75,7 +75,7 @@ class MaxSpectralNorm final {
 
  private:
   double limit_;
-  detail::SpectralNorm sigma_max_;
+  detail::SpectralNorm<double> sigma_max_;
 };
 
 }  // namespace rein

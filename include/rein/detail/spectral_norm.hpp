@@ -17,13 +17,17 @@ namespace rein::detail {
 // the best combination of x, the gradient and the last step (the locally optimal gradient method:
 // Knyazev, SIAM J. Sci. Comput. 23, 2001), which converges like Lanczos' method and holds three
 // vectors. B is the matrix or its transpose, whichever has its columns along the memory; a complex
-// number is a pair of reals here.
+// number is a pair of reals here. Real is double; a template, because a class whose Eigen types are
+// compiled with the header took a third of the time of <Eigen/Core>.
+template <class Real>
 class SpectralNorm {
  public:
+  using Vector = Eigen::Matrix<Real, Eigen::Dynamic, 1>;
+
   // The spectral norm of scale * weights, whose largest entry is to be about 1. Starts from the
   // last call's x. Allocates where the shape is not the last call's.
   template <class W>
-  double operator()(const W& weights, double scale) {
+  Real operator()(const W& weights, Real scale) {
     constexpr Index reals = ScalarTraits<typename W::Scalar>::components;
     start(reals * weights.outerSize(), reals * weights.innerSize());
     auto x = basis_.col(0), gradient = basis_.col(1), step = basis_.col(2);
@@ -31,10 +35,10 @@ class SpectralNorm {
 
     multiply(weights, scale, 0);
     for (int k = 0; k < most_steps; ++k) {
-      const double square = image.squaredNorm();
+      const Real square = image.squaredNorm();
       multiply_transposed(weights, scale);
       gradient -= square * x;
-      const double residual = gradient.norm();
+      const Real residual = gradient.norm();
       if (residual <= tolerance * square) break;
       gradient /= residual;
       multiply(weights, scale, 1);
@@ -42,12 +46,12 @@ class SpectralNorm {
       make_orthogonal(2, 0);
       make_orthogonal(2, 1);
 
-      const Eigen::Vector3d part = best_combination();
+      const Eigen::Matrix<Real, 3, 1> part = best_combination();
       step = part[1] * gradient + part[2] * step;
       step_image = part[1] * images_.col(1) + part[2] * step_image;
       x = part[0] * x + step;
       image = part[0] * image + step_image;
-      const double length = x.norm();
+      const Real length = x.norm();
       x /= length;
       image /= length;
     }
@@ -55,15 +59,15 @@ class SpectralNorm {
     return image.norm();
   }
 
-  Eigen::VectorXd& vector() { return vector_; }
-  const Eigen::VectorXd& vector() const { return vector_; }
+  Vector& vector() { return vector_; }
+  const Vector& vector() const { return vector_; }
 
  private:
-  using Columns = Eigen::Matrix<double, Eigen::Dynamic, 3, Eigen::ColMajor>;
+  using Columns = Eigen::Matrix<Real, Eigen::Dynamic, 3, Eigen::ColMajor>;
 
   // The norm's error is of the order of this squared, or of this where singular values crowd. So
   // small because a new largest value a part g above the last one shows in the residual as 0.001 g.
-  static constexpr double tolerance = 1e-10;
+  static constexpr Real tolerance = 1e-10;
   static constexpr int most_steps = 1000;  // 200 were the most measured
 
   void start(Index n, Index m) {
@@ -72,7 +76,7 @@ class SpectralNorm {
     if (images_.rows() != m) images_.resize(m, 3);
     // A little of every direction, as if at random: the last call's x may belong to a singular
     // value that is no longer the largest.
-    const double size = 0.01 / std::sqrt(static_cast<double>(n));
+    const Real size = 0.01 / std::sqrt(static_cast<Real>(n));
     for (Index j = 0; j < n; ++j) basis_(j, 0) = vector_[j] + size * fixed_random(j);
     basis_.col(0) /= basis_.col(0).norm();
     basis_.col(2).setZero();
@@ -80,17 +84,17 @@ class SpectralNorm {
   }
 
   // A sequence without a pattern, of either sign and magnitudes in [0.5, 1): none is small.
-  static double fixed_random(Index j) {
+  static Real fixed_random(Index j) {
     std::uint64_t bits = (static_cast<std::uint64_t>(j) + 1) * 0x9E3779B97F4A7C15u;
     bits = (bits ^ (bits >> 29)) * 0xBF58476D1CE4E5B9u;
-    const double magnitude =
-        std::ldexp(static_cast<double>((bits >> 11) | (std::uint64_t{1} << 52)), -53);
+    const Real magnitude =
+        std::ldexp(static_cast<Real>((bits >> 11) | (std::uint64_t{1} << 52)), -53);
     return bits & sign_bit ? -magnitude : magnitude;
   }
 
   template <class W>
   using Number = std::conditional_t<ScalarTraits<typename W::Scalar>::components == 2,
-                                    std::complex<double>, double>;
+                                    std::complex<Real>, Real>;
 
   template <class W>
   static auto column(const W& weights, Index j) {
@@ -103,28 +107,28 @@ class SpectralNorm {
 
   template <class W>
   static auto numbers(Columns& reals, Index k) {
-    constexpr Index parts = sizeof(Number<W>) / sizeof(double);
+    constexpr Index parts = sizeof(Number<W>) / sizeof(Real);
     return Eigen::Map<Eigen::Matrix<Number<W>, Eigen::Dynamic, 1>>(
         reinterpret_cast<Number<W>*>(reals.col(k).data()), reals.rows() / parts);
   }
 
   // Image k = B * basis vector k.
   template <class W>
-  void multiply(const W& weights, double scale, Index k) {
+  void multiply(const W& weights, Real scale, Index k) {
     const auto x = numbers<W>(basis_, k);
     auto product = numbers<W>(images_, k);
     product.setZero();
-    const double root = std::sqrt(scale);  // half of it at a time: no product is subnormal
+    const Real root = std::sqrt(scale);  // half of it at a time: no product is subnormal
     for (Index j = 0; j < x.size(); ++j) product += column(weights, j) * (root * x[j]);
     product *= root;
   }
 
   // Basis vector 1 = B^T * image 0.
   template <class W>
-  void multiply_transposed(const W& weights, double scale) {
+  void multiply_transposed(const W& weights, Real scale) {
     const auto image = numbers<W>(images_, 0);
     auto product = numbers<W>(basis_, 1);
-    const double root = std::sqrt(scale);
+    const Real root = std::sqrt(scale);
     for (Index j = 0; j < product.size(); ++j) {
       product[j] = root * (root * column(weights, j)).dot(image);
     }
@@ -133,23 +137,23 @@ class SpectralNorm {
   // Takes from basis vector k its part along another one, and makes it a unit vector; or zero,
   // where little is left but rounding.
   void make_orthogonal(Index k, Index other) {
-    const double before = basis_.col(k).norm();
-    const double part = basis_.col(k).dot(basis_.col(other));
+    const Real before = basis_.col(k).norm();
+    const Real part = basis_.col(k).dot(basis_.col(other));
     basis_.col(k) -= part * basis_.col(other);
     images_.col(k) -= part * images_.col(other);
-    const double length = basis_.col(k).norm();
-    const double to_unit = length > 1e-6 * before ? 1 / length : 0;
+    const Real length = basis_.col(k).norm();
+    const Real to_unit = length > 1e-6 * before ? 1 / length : 0;
     basis_.col(k) *= to_unit;
     images_.col(k) *= to_unit;
   }
 
   // The combination of the basis with the longest image: an eigenvector, by Jacobi's method.
-  Eigen::Vector3d best_combination() const {
-    Eigen::Matrix3d gram = images_.transpose().lazyProduct(images_);
-    Eigen::Matrix3d vectors = Eigen::Matrix3d::Identity();
+  Eigen::Matrix<Real, 3, 1> best_combination() const {
+    Eigen::Matrix<Real, 3, 3> gram = images_.transpose().lazyProduct(images_);
+    Eigen::Matrix<Real, 3, 3> vectors = Eigen::Matrix<Real, 3, 3>::Identity();
     for (int sweep = 0; sweep < 8; ++sweep) {
       for (const auto& [p, q] : {std::pair<Index, Index>{0, 1}, {0, 2}, {1, 2}}) {
-        Eigen::JacobiRotation<double> rotation;
+        Eigen::JacobiRotation<Real> rotation;
         rotation.makeJacobi(gram, p, q);
         gram.applyOnTheLeft(p, q, rotation.adjoint());
         gram.applyOnTheRight(p, q, rotation);
@@ -161,7 +165,7 @@ class SpectralNorm {
     return vectors.col(longest);
   }
 
-  Eigen::VectorXd vector_;
+  Vector vector_;
   Columns basis_, images_;  // x, gradient, step; each one's image under B
 };
 
