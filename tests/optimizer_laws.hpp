@@ -371,6 +371,19 @@ void a_gradient_in_the_weights_is_refused() {
   takes(2 * w);
   takes(w.cwiseAbs() + 0.5 * w);
   takes(w * w.transpose());
+
+  w = before;
+  // Blocks of one matrix: beside each other in its memory, and with some entries in common.
+  ColMajor<double> around = filled<ColMajor<double>>(40, 20, 3);
+  around.topRows(20) = before;
+  refuses(around.topRows(20), around.middleRows(19, 20));
+  refuses(around.topRows(20), around.middleRows(1, 20));
+  auto expected = before;
+  auto one = Kind::make(w, Kind::typical(), rein::MaxNorm{1.0, rein::per_row});
+  auto other = one;
+  other.step(expected, around.bottomRows(20).eval());
+  one.step(around.topRows(20), around.bottomRows(20));
+  CHECK(same_bits(around.topRows(20), expected));
 }
 
 /// A constraint that does not fit W is found out before anything is written.

@@ -192,4 +192,26 @@ inline long double simplex_slack(long double total, const Numbers& y,
          static_cast<long double>(y.size() + 1) * format.smallest() / 2;
 }
 
+/// Long vectors: entries that grow like powers, where a search that drops one entry at a time reads
+/// the vector as often as it has entries, and a million at random. set_of(size) is the set that
+/// constraint_of(size) projects a whole matrix on.
+template <class SetOf, class ConstraintOf>
+void long_vectors_obey(const SetOf& set_of, const ConstraintOf& constraint_of) {
+  const auto obey = [&](auto w, double size) {
+    INFO(w.size() << " entries, " << size);
+    const auto constraint = constraint_of(size);
+    obey_set(w, {oracle::Grouping::whole}, set_of(size), [&] { return constraint(w); });
+  };
+  Eigen::VectorXd powers(2000);
+  for (Eigen::Index i = 0; i < powers.size(); ++i) {
+    powers(i) = std::exp2(static_cast<double>(i - 1000));
+  }
+  for (const double size : {1e-300, 1e-3, 1.0, 1e290}) obey(powers, size);
+
+  Random random(3);
+  Eigen::VectorXf many(1'000'000);
+  for (float& entry : many) entry = static_cast<float>(random.between(-1, 1));
+  for (const double size : {1.0, 1e4, 1e5, 4.9e5}) obey(many, size);
+}
+
 }  // namespace laws

@@ -10,6 +10,7 @@
 #include <Eigen/Core>
 
 #include <rein/constraint.hpp>
+#include <rein/detail/constrain_norms.hpp>
 #include <rein/detail/error.hpp>
 #include <rein/detail/norm_pass.hpp>
 #include <rein/detail/norm_rule.hpp>
@@ -277,10 +278,7 @@ template <class W, class Rows, class C>
 Report constrain_listed_rows(W& weights, [[maybe_unused]] const Rows& rows, C& constraint) {
   if constexpr (RowNormConstraint<C>) {
     const auto view = make_view(weights, constraint.grouping());
-    const NormPass pass(view, band_for(constraint, view.length()));
-    Report report;
-    for (Index k = 0; k < rows.size(); ++k) report += pass.some(rows[k], rows[k] + 1);
-    return report;
+    return pass_over(view, band_for(constraint, view.length()), rows);
   } else {
     return apply_constraint(constraint, weights);
   }
@@ -311,23 +309,25 @@ inline constexpr bool is_entrywise<Eigen::MatrixWrapper<A>> = is_entrywise<A>;
 template <class G>
 using GradientValue = std::conditional_t<is_entrywise<G>, const G&, const typename G::PlainObject>;
 
-// Whether a matrix lies in the weights' memory; where `same_place` is allowed, elsewhere than they.
+// Whether a matrix has entries in the weights' memory; where `same_place` is allowed, other than at
+// their places. Blocks of one matrix overlap in columns and in rows, or not at all; other matrices
+// with an address between the first and the last of the weights' count as overlapping.
 template <class X, class W>
 bool overlaps(const X& x, const W& w, bool same_place) {
   if (x.size() == 0 || w.size() == 0) return false;
-  if (same_place && static_cast<const void*>(x.data()) == w.data() &&
-      x.rowStride() == w.rowStride() && x.colStride() == w.colStride()) {
-    return false;
-  }
-  const auto range = [](const auto& m) {
-    const auto last =
-        m.data() + (m.rows() - 1) * m.rowStride() + (m.cols() - 1) * m.colStride() + 1;
-    return std::pair(reinterpret_cast<std::uintptr_t>(m.data()),
-                     reinterpret_cast<std::uintptr_t>(last));
+  const bool same_strides = x.rowStride() == w.rowStride() && x.colStride() == w.colStride();
+  const auto begin = [](const auto& m) { return reinterpret_cast<std::uintptr_t>(m.data()); };
+  if (same_place && same_strides && begin(x) == begin(w)) return false;
+  const auto end = [](const auto& m) {
+    return reinterpret_cast<std::uintptr_t>(m.data() + (m.rows() - 1) * m.rowStride() +
+                                            (m.cols() - 1) * m.colStride() + 1);
   };
-  const auto [x_begin, x_end] = range(x);
-  const auto [w_begin, w_end] = range(w);
-  return x_begin < w_end && w_begin < x_end;
+  if (end(x) <= begin(w) || end(w) <= begin(x)) return false;
+  if (!same_strides || w.innerStride() != 1 || w.outerStride() < w.innerSize()) return true;
+  const Index stride = w.outerStride() * static_cast<Index>(sizeof(typename W::Scalar));
+  const Index apart = (static_cast<Index>(begin(x) - begin(w)) % stride + stride) % stride;
+  return apart < w.innerSize() * static_cast<Index>(sizeof(typename W::Scalar)) ||
+         apart + x.innerSize() * static_cast<Index>(sizeof(typename W::Scalar)) > stride;
 }
 
 // Whether an expression, read entry by entry, would see weights at other places that are written
