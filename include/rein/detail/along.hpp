@@ -32,8 +32,12 @@ class AlongVectors {
     return native_ && view_.outer == 1 && length() <= longest_short_vector<Real>;
   }
 
-  // Whether scaling can go along with summing.
-  bool native() const { return native_; }
+  // Whether a vector is better scaled while the next one is summed. Not from memory, which is read
+  // faster without stores in between.
+  bool scales_beside() const {
+    constexpr Index cached = 16 << 20;
+    return native_ && view_.vectors * bytes() <= cached;
+  }
 
   // Calls use(square_sum) with the function that sums the squares of one short vector. Whole
   // packets are told apart here, once for all vectors: their branches took a quarter of the time.
@@ -55,7 +59,7 @@ class AlongVectors {
   }
 
   // Short vectors to take together: 16 KiB of them, which stay in the first cache.
-  static constexpr Index most_together = 64;
+  static constexpr Index most_together = 256;
   Index together() const {
     constexpr Index reals = 16384 / static_cast<Index>(sizeof(Real));
     return (std::min)(reals / length(), most_together);

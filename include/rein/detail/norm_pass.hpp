@@ -38,7 +38,10 @@ void for_each_block(const StridedView<Entry>& view, Index begin, Index end, cons
   using Traits = ScalarTraits<std::remove_const_t<Entry>>;
   constexpr Index lanes = block_lanes<typename Traits::Real>;
   const Index width = view.inner * Traits::components;
-  const Index step = width == 1 ? lanes : lanes / width;
+  const Index most = lanes / width;
+  // Blocks of about the same size, and whole lines of the cache.
+  const Index blocks = (end - begin + most - 1) / most;
+  const Index step = blocks == 1 ? most : (std::min)(((end - begin) / blocks / 64 + 1) * 64, most);
   for (Index first = begin; first < end; first += step) {
     visit(first, (std::min)(step, end - first));
   }
@@ -85,10 +88,11 @@ Index rescale_vectors(const View& view, const Factors& factors) {
   } else {
     for_each_block(view, 0, view.vectors, [&](Index first, Index vectors) {
       LaneBlock block(view, first, vectors);
+      const Index before = changed;
       for (Index k = 0; k < vectors; ++k) {
-        if (needed(first + k)) block.note_factor(k, factors[first + k]);
+        block.factors()[k] = needed(first + k) ? factors[first + k] : 1;
       }
-      block.scale();
+      block.scale(changed - before);
     });
   }
   return changed;
@@ -174,9 +178,7 @@ class NormPass {
     for (Index first = begin; first < end; first += together) {
       const Index count = (std::min)(together, end - first);
       vectors.square_sums(first, count, sums);
-      if (all_satisfied(sums, count, tally)) continue;
-      decide(first, count, sums, factors, tally);
-      vectors.scale(first, count, factors);
+      if (decide(first, count, sums, factors, tally) != 0) vectors.scale(first, count, factors);
     }
   }
 
@@ -186,7 +188,7 @@ class NormPass {
       const Real square_sum =
           factor == 1 ? vectors.square_sum(v) : vectors.square_sum_and_scale(v, v - 1, factor);
       factor = factor_for(v, square_sum, tally);
-      if (factor != 1 && !vectors.native()) {
+      if (factor != 1 && !vectors.scales_beside()) {
         vectors.scale(v, factor);
         factor = 1;
       }
@@ -198,38 +200,40 @@ class NormPass {
     for_each_block(view_, begin, end, [&](Index first, Index vectors) {
       LaneBlock block(view_, first, vectors, refresh_);
       const Real* square_sums = block.square_sums();
-      if (all_satisfied(square_sums, vectors, tally)) return;
-      constexpr Index together = 64;
-      Real factors[together];
-      for (Index part = 0; part < vectors; part += together) {
-        const Index count = (std::min)(together, vectors - part);
-        decide(first + part, count, square_sums + part, factors, tally);
-        for (Index k = 0; k < count; ++k) {
-          if (factors[k] != 1) block.note_factor(part + k, factors[k]);
-        }
-      }
-      block.scale();
+      block.scale(decide(first, vectors, square_sums, block.factors(), tally));
     });
   }
 
-  bool all_satisfied(const Real* square_sums, Index vectors, Tally& tally) const {
-    Real largest;
-    if (!rule_.all_satisfied(square_sums, vectors, largest)) return false;
-    tally.largest_square = (std::max)(tally.largest_square, largest);
-    return true;
+  // Finds what the vectors [first, first + count) are to be multiplied by, 1 for those that stay;
+  // returns how many do not. Where all stay, the factors are not written.
+  Index decide(Index first, Index count, const Real* square_sums, Real* factors,
+               Tally& tally) const {
+    const auto extremes = rule_.extremes(square_sums, count);
+    if (!rule_.satisfied(extremes)) {
+      return decide_each(first, count, square_sums, extremes, factors, tally);
+    }
+    tally.largest_square = (std::max)(tally.largest_square, extremes.largest);
+    return 0;
   }
 
-  // What the vectors [first, first + count) are to be multiplied by; 1 for those that stay.
-  EIGEN_DONT_INLINE void decide(Index first, Index count, const Real* square_sums, Real* factors,
-                                Tally& tally) const {
-    const bool plain = rule_.is_plain();
-    if (plain) rule_.plain_factors(square_sums, count, factors);
-    for (Index k = 0; k < count; ++k) {
-      const Real square_sum = square_sums[k];
-      factors[k] = plain && rule_.safe(square_sum) && !rule_.satisfied(square_sum)
-                       ? counted(first + k, square_sum, factors[k], tally)
-                       : factor_for(first + k, square_sum, tally);
+  EIGEN_DONT_INLINE Index decide_each(Index first, Index count, const Real* square_sums,
+                                      const typename NormRule<Scalar>::Extremes& extremes,
+                                      Real* factors, Tally& tally) const {
+    Index changed = 0;
+    if (rule_.is_plain() && extremes.safe()) {
+      tally.largest_square = (std::max)(tally.largest_square, extremes.largest);
+      changed = rule_.plain_factors(square_sums, count, factors);
+      tally.changed += changed;
+      for (Index k = 0; k < count && !std::is_same_v<Changed, Untold>; ++k) {
+        if (factors[k] != 1) changed_(first + k, factors[k]);
+      }
+    } else {
+      for (Index k = 0; k < count; ++k) {
+        factors[k] = factor_for(first + k, square_sums[k], tally);
+        changed += factors[k] != 1;
+      }
     }
+    return changed;
   }
 
   // What vector v is to be multiplied by; 1 if it stays.
