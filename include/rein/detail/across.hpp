@@ -43,18 +43,16 @@ class LaneBlock {
 
   // The sums of squares of the block's vectors; walks its memory once.
   const Real* square_sums() {
-    std::fill_n(sums_, lanes_, Real(0));
-    std::fill_n(losts_, lanes_, Real(0));
-    // What the first cache holds is summed in registers, lane by lane; more than that 8 columns at a
-    // time. Folding keeps the second-order error of a float sum below 1e-8 at any length.
-    constexpr Index to_fold = 128, cached = 32768 / static_cast<Index>(sizeof(Real));
+    // 64 KiB are summed in registers, lane by lane; more than that is walked 8 columns at a time.
+    // Folding keeps the second-order error of a float sum below 1e-8 at any length.
+    constexpr Index to_fold = 128, cached = 65536 / static_cast<Index>(sizeof(Real));
     const Index step = direct_ && lanes_ * view_.outer <= cached ? to_fold : 8;
     for (Index o = 0; o < view_.outer; o += step) {
       const Index end = (std::min)(o + step, view_.outer);
       const bool with_fold = end % to_fold == 0 || end == view_.outer;
       refresh_to(end);
       if (direct_) {
-        add_columns(row(o), row_stride(), end - o, lanes_, sums_, losts_, with_fold);
+        add_columns(row(o), row_stride(), end - o, lanes_, sums_, losts_, o == 0, with_fold);
       } else {
         add_converted(o, end - o, with_fold);
       }
@@ -111,7 +109,7 @@ class LaneBlock {
           load(&entry(o + c, begin + i), 1, 1, converted + c * step + i);
         }
       }
-      add_columns(converted, step, columns, n, sums_ + begin, losts_ + begin, with_fold);
+      add_columns(converted, step, columns, n, sums_ + begin, losts_ + begin, o == 0, with_fold);
     }
   }
 
@@ -142,7 +140,8 @@ class LaneBlock {
   // From a factor for each vector to one for each lane.
   void spread_factors(Index vectors) {
     if (width_ == 1) return;
-    for (Index k = vectors - 1; k >= 0; --k) std::fill_n(losts_ + k * width_, width_, Real(losts_[k]));
+    for (Index k = vectors - 1; k >= 0; --k)
+      std::fill_n(losts_ + k * width_, width_, Real(losts_[k]));
   }
 
   // Lists the lanes whose factors are not 1, and gathers these; returns how many they are.

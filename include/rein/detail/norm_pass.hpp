@@ -114,9 +114,9 @@ class NormPass {
  public:
   using Refresher = Refresh<Scalar>;
 
-  NormPass(const View& view, const NormBand& band, const Changed& changed = {},
+  NormPass(const View& view, const NormRule<Scalar>& rule, const Changed& changed = {},
            const Refresher& refresh = no_refresh<Scalar>)
-      : view_(view), rule_(band, view.length()), changed_(changed), refresh_(refresh) {}
+      : view_(view), rule_(rule), changed_(changed), refresh_(refresh) {}
 
   // All vectors, by more than one thread where that pays.
   Report all() const {
@@ -160,7 +160,7 @@ class NormPass {
   };
 
   void along(Index begin, Index end, Tally& tally) const {
-    const AlongVectors vectors(view_, refresh_);
+    const AlongVectors vectors(view_, begin, end, refresh_);
     if (vectors.are_short()) {
       along_short(vectors, begin, end, tally);
     } else {
@@ -175,12 +175,47 @@ class NormPass {
     constexpr Index most = AlongVectors<Scalar>::most_together;
     Real sums[most], factors[most];
     const Index together = vectors.together();
+    bool roughly = vectors.can_be_rough();
     for (Index first = begin; first < end; first += together) {
       const Index count = (std::min)(together, end - first);
+      vectors.refresh_to(first + count, 0, 0);
+      if (roughly) {
+        vectors.rough_square_sums(first, count, sums);
+        if (decide_roughly(vectors, first, count, sums, tally)) continue;
+      }
       vectors.square_sums(first, count, sums);
-      if (decide(first, count, sums, factors, tally) != 0) vectors.scale(first, count, factors);
+      const Index changed = decide(first, count, sums, factors, tally);
+      if (changed != 0) vectors.scale(first, count, factors);
+      roughly = few(changed, count) && vectors.can_be_rough();
     }
   }
+
+  // Decides by rough sums on the vectors that surely are satisfied; those that may not be, or may
+  // have the largest norm so far, are summed well. Leaves all of them where these are many.
+  bool decide_roughly(const AlongVectors<Scalar>& vectors, Index first, Index count,
+                      const Real* rough_sums, Tally& tally) const {
+    constexpr Real error = AlongVectors<Scalar>::rough_error;
+    const auto extremes = rule_.extremes(rough_sums, count);
+    if (!extremes.finite()) return false;
+    const Real largest = (std::max)(tally.largest_square, extremes.largest * (1 - error));
+    const Real low = rule_.least_satisfied() * (1 + error);
+    const Real high = (std::min)(rule_.most_satisfied(), largest) * (1 - error);
+    if (extremes.least > low && extremes.largest < high) return true;
+    const auto unsure = [=](Real sum) { return int(sum <= low) | int(sum >= high); };
+    Index number = 0;
+    for (Index k = 0; k < count; ++k) number += unsure(rough_sums[k]);
+    if (!few(number, count)) return false;
+    for (Index k = 0; k < count; ++k) {
+      if (unsure(rough_sums[k]) == 0) continue;
+      Real square_sum = 0;
+      vectors.square_sums(first + k, 1, &square_sum);
+      const Real factor = factor_for(first + k, square_sum, tally);
+      if (factor != 1) vectors.scale(first + k, factor);
+    }
+    return true;
+  }
+
+  static bool few(Index vectors, Index of) { return 4 * vectors <= of + 4; }
 
   void along_long(const AlongVectors<Scalar>& vectors, Index begin, Index end, Tally& tally) const {
     Real factor = 1;  // by which the last vector is still to be multiplied
@@ -292,7 +327,7 @@ class NormPass {
   }
 
   const View& view_;
-  NormRule<Scalar> rule_;
+  const NormRule<Scalar>& rule_;
   Changed changed_;
   const Refresher& refresh_;
 };

@@ -95,8 +95,8 @@ class NormRule {
   // Whether the vector is satisfied; false also where the sum is not safe.
   bool satisfied(Real square_sum) const { return bits_of(square_sum) - least_bits_ <= span_; }
 
-  // The least and the largest of some sums of squares. Their sum tells of a NaN or an Inf, which the
-  // other two may have missed.
+  // The least and the largest of some sums of squares. Their sum tells of a NaN or an Inf, which
+  // the other two may have missed.
   struct Extremes {
     Real least, largest, sum;
     bool safe() const { return NormRule::safe(least) && NormRule::safe(largest) && finite(); }
@@ -108,7 +108,7 @@ class NormRule {
     constexpr Index step = packet_size<Real>;
     Extremes found{square_sums[0], square_sums[0], 0};
     Index v = 0;
-    if (vectors >= 2 * step) {
+    if (vectors >= step) {
       auto low = ploadu<Packet<Real>>(square_sums), high = low, total = low;
       for (v = step; v + step <= vectors; v += step) {
         const auto squares = ploadu<Packet<Real>>(square_sums + v);
@@ -129,6 +129,11 @@ class NormRule {
   bool satisfied(const Extremes& of) const {
     return satisfied(of.largest) && satisfied(of.least) && of.finite();
   }
+
+  // Between these, and they, are the sums of squares that are satisfied; where there are none, both
+  // are negative.
+  Real least_satisfied() const { return std::bit_cast<Real>(least_bits_); }
+  Real most_satisfied() const { return std::bit_cast<Real>(least_bits_ + span_); }
 
   bool satisfied(const ScaledNumber& norm) const {
     if (norm.mantissa == 0 || band_.rate == 0) return true;
@@ -155,11 +160,11 @@ class NormRule {
     return low_ == 0 && band_.rate == 1 && high_ >= safe_norm && high_ <= large;
   }
 
-  // The factor for each of the vectors, 1 for the satisfied ones; returns how many are not. For safe
-  // sums and a plain rule.
+  // The factor for each of the vectors, 1 for the satisfied ones; returns how many are not. For
+  // safe sums and a plain rule.
   Index plain_factors(const Real* square_sums, Index vectors, Real* factors) const {
     using namespace Eigen::internal;
-    const Real most = std::bit_cast<Real>(least_bits_ + span_);
+    const Real most = most_satisfied();
     over_lanes<Real>(vectors, [&]<class P>(Index v, P) {
       const P squares = ploadu<P>(square_sums + v);
       const P shrinking = pdiv(pset1<P>(high_), exact_root(squares));
