@@ -100,6 +100,7 @@ struct SplitMix64 {
   double number() { return static_cast<double>((*this)() >> 11) * 0x1p-52 - 1; }
 };
 
+// How a run is trained, beside its constraint.
 struct Setting {
   double learning_rate;
   double weight_decay = 0;
@@ -168,13 +169,13 @@ void run() {
   const double spread = root_mean_square(series.head(training));
   series /= spread;
 
-  const Months years_mean =
+  const Months mean_year =
       Eigen::Map<Eigen::MatrixXd>(series.data(), 12, training / 12).rowwise().mean();
   const Months known = series.tail(held_out);
   std::printf(
       "%d months to learn from, %td held out. Errors without a network, in degrees:\n"
       "%.2f (the month's mean), %.2f (last year's month), %.2f (always the mean).\n\n",
-      training, held_out, spread * root_mean_square(known - years_mean.replicate(held_out / 12, 1)),
+      training, held_out, spread * root_mean_square(known - mean_year.replicate(held_out / 12, 1)),
       spread * root_mean_square(known - series.segment(training - 12, held_out)),
       spread * root_mean_square(known));
 
