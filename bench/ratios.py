@@ -365,7 +365,7 @@ def main():
     parser.add_argument("--json", nargs="+", metavar="FILE", help="results of an earlier run")
     parser.add_argument("--programs", nargs="+", choices=PROGRAMS, default=PROGRAMS[:3])
     parser.add_argument("--filter", default=".", help="regular expression for benchmark names")
-    parser.add_argument("--repetitions", type=int, default=15)
+    parser.add_argument("--repetitions", type=int, default=12)
     parser.add_argument("--over", action="store_true", help="print only what is over its bound")
     parser.add_argument("--csv", type=pathlib.Path, metavar="DIRECTORY",
                         help="where to write what the charts draw")

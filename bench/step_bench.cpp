@@ -117,6 +117,11 @@ void add_all() {
   }
 }
 
-[[maybe_unused]] const bool added = (add_all<float>(), add_all<double>(), true);
+[[maybe_unused]] const bool added = [] {
+  add_all<float>();
+  add_all<double>();
+  for (const Index size : {512, 2048}) add<AdamCase, float>(size);  // for docs/plots/step.gp
+  return true;
+}();
 
 }  // namespace
