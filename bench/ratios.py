@@ -14,6 +14,7 @@ ratio of medians stands beside it. Ends with status 1 if a ratio is beyond its b
 import argparse
 import os
 import pathlib
+import re
 import sys
 from typing import NamedTuple
 
@@ -211,7 +212,7 @@ def contract_table(rows):
 
 
 def spoken(shape):
-    return shape.replace("fixed", "fixed ").replace("x", " x ").replace("fi x ed", "fixed")
+    return re.sub(r"(?<=\d)x(?=\d)", " x ", shape).replace("fixed", "fixed ")
 
 
 def cells(rows, head, columns):
@@ -273,19 +274,15 @@ def speed_up_table(rows):
             "project": "MaxNorm", "step": "Adam + MaxNorm"}
     where = {"per_col": ", contiguous", "per_row": ", strided"}
     violators = {"none": ", none violates", "all": ", all violate"}
-    columns = {}
-
-    def places():
-        for row in sorted((row for row in rows if row.section == SPEED_UP), key=Row.place):
-            parts = row.name.split("/")
-            shape = spoken(next(part for part in parts if part[0].isdigit()))
-            column = columns.setdefault((row.scalar(), shape), f"{row.scalar()} {shape}")
-            line = "Adam alone" if parts[-1] == "alone" else what[parts[1]] + "".join(
-                names[part] for names in (where, violators) for part in parts if part in names)
-            yield (line, column), row
-
-    return cells((((line,), (row.scalar(), column.split(" ", 1)[1]), row)
-                  for (line, column), row in list(places())), ["what"], columns)
+    places, columns = [], {}
+    for row in sorted((row for row in rows if row.section == SPEED_UP), key=Row.place):
+        parts = row.name.split("/")
+        shape = spoken(next(part for part in parts if part[0].isdigit()))
+        line = "Adam alone" if parts[-1] == "alone" else what[parts[1]] + "".join(
+            names[part] for names in (where, violators) for part in parts if part in names)
+        columns[row.scalar(), shape] = f"{row.scalar()} {shape}"
+        places.append(((line,), (row.scalar(), shape), row))
+    return cells(places, ["what"], columns)
 
 
 def machine(times):
