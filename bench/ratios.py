@@ -374,7 +374,10 @@ def main():
     files = args.json or [
         run(args.directory, program, args.directory, args.repetitions, args.filter)
         for program in args.programs]
-    times = Times([file for file in files if file])
+    files = [file for file in files if file]
+    if not files:
+        sys.exit("no benchmark was run")
+    times = Times(files)
     if args.csv:
         write_csv(times, args.csv)
     rows = [*projection_rows(times), *step_rows(times), *speed_up_rows(times)]

@@ -13,9 +13,12 @@ def run(directory, program, out, repetitions, wanted="."):
 
     There is one process for each scalar and shape, its repetitions in random order: what is compared
     is timed within seconds, so that a busy minute of the machine takes its toll from all of it.
-    Returns the file, or None where no name matches.
+    Returns the file, or None where no name matches or the program was not built.
     """
     path = directory / f"{program}_bench"
+    if not path.is_file():
+        print(f"there is no {path}", file=sys.stderr)
+        return None
     listed = subprocess.run([path, "--benchmark_list_tests"], check=True,
                             capture_output=True, text=True).stdout.split()
     groups = {}
