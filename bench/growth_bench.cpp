@@ -9,7 +9,6 @@
 // bench/ratios.py --programs growth runs these.
 
 #include <fstream>
-#include <memory>
 #include <string>
 
 #include <Eigen/Core>

@@ -9,7 +9,6 @@
 // <threads> is one_thread or two_threads. The first two tell what the machine gives to a second
 // thread. Time is real time. bench/ratios.py and bench/peers.py run these.
 
-#include <memory>
 #include <omp.h>
 #include <string>
 
