@@ -44,7 +44,7 @@ class AlongVectors {
   // Whether a vector is better scaled while the next one is summed. Not from memory, which is read
   // faster without stores in between.
   bool scales_beside() const {
-    constexpr Index cached = 16 << 20;
+    constexpr Index cached = 4 << 20;
     return native_ && view_.vectors * bytes() <= cached;
   }
 

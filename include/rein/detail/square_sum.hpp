@@ -80,6 +80,13 @@ void fold(P& sum, P& lost) {
   sum = total;
 }
 
+// Loads that come later in the program stay behind this point.
+inline void no_load_earlier() {
+#if defined(__GNUC__)
+  asm volatile("" ::: "memory");
+#endif
+}
+
 // The squares of Count packets, added in pairs: at most 5 roundings deep. Read in the order of
 // memory; nested calls, which g++ evaluates from the right, took 2.7 times as long from memory.
 template <int Count, class Real>
@@ -89,8 +96,10 @@ EIGEN_STRONG_INLINE Packet<Real> sum_of_packets(const Real* x) {
     const Packet<Real> a = ploadu<Packet<Real>>(x);
     return pmul(a, a);
   } else if constexpr (Count == 2) {
-    const Packet<Real> first = sum_of_packets<1>(x);
-    return add_square(ploadu<Packet<Real>>(x + packet_size<Real>), first);
+    const Packet<Real> first = ploadu<Packet<Real>>(x);
+    const Packet<Real> second = ploadu<Packet<Real>>(x + packet_size<Real>);
+    no_load_earlier();
+    return add_square(second, Packet<Real>(pmul(first, first)));
   } else {
     const Packet<Real> first = sum_of_packets<Count / 2>(x);
     const Packet<Real> second = sum_of_packets<Count / 2>(x + Count / 2 * packet_size<Real>);
@@ -135,78 +144,6 @@ EIGEN_STRONG_INLINE Real sum_of_lanes(const Packet<Real>& packet, Real lost) {
   }
 }
 
-// The sum of squares of one vector, fed in runs.
-template <class Real>
-class SquareSum {
-  static constexpr Index lanes = packet_size<Real>;
-
- public:
-  // Adds the squares of n numbers. `ahead(i, m)` is called before the part [i, i + m) of [0, n) is
-  // read, `beside(i, m)` as it has been read: work on other memory that goes well with this.
-  template <class Ahead, class Beside>
-  EIGEN_STRONG_INLINE void add(const Real* x, Index n, const Ahead& ahead, const Beside& beside) {
-    // 16 packets to an error-free addition cost 1.2 times a plain sum, 8 cost 1.4 times. Folding
-    // after each part keeps the second-order error of a float sum below 1e-8 at any length.
-    constexpr Index block = 16 * lanes;
-    constexpr Index part = (std::max)(Index(1024), block);
-    for (Index begin = 0; begin < n; begin += part) {
-      const Index end = (std::min)(begin + part, n);
-      ahead(begin, end - begin);
-      // g++ unrolls a loop whose length it knows, and then reads out of order.
-      Index i = begin;
-      for (; i + block <= end; i += block) {
-        add_packets<16>(x + i);
-        beside(i, block);
-      }
-      if (i != end) {
-        add_rest(x, i, end);
-        beside(i, end - i);
-      }
-      fold(sum_, lost_);
-    }
-  }
-
-  Real total() const { return total(this, 1); }
-
-  // The sum over parts of a vector.
-  static Real total(const SquareSum* parts, Index count) {
-    Packet<Real> packet_sum = parts[0].sum_;
-    Packet<Real> packet_lost = parts[0].lost_;
-    for (Index p = 1; p < count; ++p) {
-      add_keeping_error(packet_sum, packet_lost, parts[p].sum_);
-      packet_lost = Eigen::internal::padd(packet_lost, parts[p].lost_);
-    }
-    return sum_of_lanes<Real>(packet_sum, Eigen::internal::predux(packet_lost));
-  }
-
- private:
-  template <int Count>
-  void add_packets(const Real* x) {
-    add_keeping_error(sum_, lost_, sum_of_packets<Count>(x));
-  }
-
-  // Less than a block of numbers, [i, n).
-  void add_rest(const Real* x, Index i, Index n) {
-    if (n - i >= 8 * lanes) add_packets<8>(x + i), i += 8 * lanes;
-    if (n - i >= 4 * lanes) add_packets<4>(x + i), i += 4 * lanes;
-    if (n - i >= 2 * lanes) add_packets<2>(x + i), i += 2 * lanes;
-    if (n - i >= lanes) add_packets<1>(x + i), i += lanes;
-    if (i < n) add_tail(x, i, n);
-  }
-
-  // Fewer numbers than a packet holds, [i, n).
-  void add_tail(const Real* x, Index i, Index n) {
-    using namespace Eigen::internal;
-    Real padded[lanes] = {};
-    if (n < lanes) std::copy(x + i, x + n, padded);
-    const Packet<Real> tail = n < lanes ? ploadu<Packet<Real>>(padded) : tail_packet(x + n, n - i);
-    add_keeping_error(sum_, lost_, pmul(tail, tail));
-  }
-
-  Packet<Real> sum_ = Eigen::internal::pset1<Packet<Real>>(Real(0));
-  Packet<Real> lost_ = Eigen::internal::pset1<Packet<Real>>(Real(0));
-};
-
 // The squares of at least one and at most 16 packets, added in pairs into one packet: 5 roundings
 // deep.
 template <class Real>
@@ -225,6 +162,70 @@ EIGEN_STRONG_INLINE Packet<Real> tree_square_sum(const Real* x, Index n) {
   if (n & (8 * lanes)) sum = padd(sum, sum_of_packets<8>(x));
   return sum;
 }
+
+// The sum of squares of one vector, fed in runs.
+template <class Real>
+class SquareSum {
+  static constexpr Index lanes = packet_size<Real>;
+
+ public:
+  // Adds the squares of n numbers. `ahead(i, m)` is called before the part [i, i + m) of [0, n) is
+  // read, `beside(i, m)` as it has been read: work on other memory that goes well with this.
+  template <class Ahead, class Beside>
+  EIGEN_STRONG_INLINE void add(const Real* x, Index n, const Ahead& ahead, const Beside& beside) {
+    // 16 packets to an error-free addition cost 1.2 times a plain sum, 8 cost 1.4 times. Folding
+    // after each part keeps the second-order error of a float sum below 1e-8 at any length.
+    constexpr Index block = 16 * lanes;
+    constexpr Index part = (std::max)(Index(1024), block);
+    Packet<Real> sum = sum_, lost = lost_;  // in registers
+    for (Index begin = 0; begin < n; begin += part) {
+      const Index end = (std::min)(begin + part, n);
+      ahead(begin, end - begin);
+      // g++ unrolls a loop whose length it knows, and then reads out of order.
+      Index i = begin;
+      for (; i + block <= end; i += block) {
+        add_keeping_error(sum, lost, sum_of_packets<16>(x + i));
+        beside(i, block);
+      }
+      if (i != end) {
+        add_rest(x, i, end, sum, lost);
+        beside(i, end - i);
+      }
+      fold(sum, lost);
+    }
+    sum_ = sum;
+    lost_ = lost;
+  }
+
+  Real total() const { return total(this, 1); }
+
+  // The sum over parts of a vector.
+  static Real total(const SquareSum* parts, Index count) {
+    Packet<Real> packet_sum = parts[0].sum_;
+    Packet<Real> packet_lost = parts[0].lost_;
+    for (Index p = 1; p < count; ++p) {
+      add_keeping_error(packet_sum, packet_lost, parts[p].sum_);
+      packet_lost = Eigen::internal::padd(packet_lost, parts[p].lost_);
+    }
+    return sum_of_lanes<Real>(packet_sum, Eigen::internal::predux(packet_lost));
+  }
+
+ private:
+  // Less than a block of numbers, [i, n).
+  static void add_rest(const Real* x, Index i, Index n, Packet<Real>& sum, Packet<Real>& lost) {
+    if (n - i >= lanes) {
+      add_keeping_error(sum, lost, tree_square_sum(x + i, n - i));
+      return;
+    }
+    Real padded[lanes] = {};
+    std::copy(x + i, x + n, padded);
+    const Packet<Real> tail = Eigen::internal::ploadu<Packet<Real>>(padded);
+    add_keeping_error(sum, lost, Eigen::internal::pmul(tail, tail));
+  }
+
+  Packet<Real> sum_ = Eigen::internal::pset1<Packet<Real>>(Real(0));
+  Packet<Real> lost_ = Eigen::internal::pset1<Packet<Real>>(Real(0));
+};
 
 // Vectors of up to this many entries are short: at most 2 trees of 16 packets, added with their
 // errors kept. SquareSum takes 1.7 times as many instructions for 144 floats.
@@ -313,9 +314,9 @@ template <class Real, class P = Packet<Real>, class Use>
 EIGEN_STRONG_INLINE void over_lanes(Index lanes, const Use& use, Index lane = 0) {
   using Half = typename Eigen::internal::unpacket_traits<P>::half;
   constexpr Index step = Eigen::internal::unpacket_traits<P>::size;
-  for (; lane + step <= lanes; lane += step) use(lane, P{});
+  for (const Index end = lanes - lanes % step; lane < end; lane += step) use(lane, P{});
   if constexpr (step > 1) {
-    if (lane == lanes) return;
+    if (lane >= lanes) return;
     over_lanes<Real, std::conditional_t<std::is_same_v<P, Half>, Real, Half>>(lanes, use, lane);
   }
 }
