@@ -8,6 +8,7 @@
 #include <rein/grouping.hpp>
 #include <rein/halfspace.hpp>
 #include <rein/in_order.hpp>
+#include <rein/joint.hpp>
 #include <rein/l1_ball.hpp>
 #include <rein/max_norm.hpp>
 #include <rein/max_rms.hpp>

@@ -3,8 +3,7 @@
 #include <Eigen/Core>
 
 #include <rein/constraint.hpp>
-#include <rein/detail/careful.hpp>
-#include <rein/detail/error.hpp>
+#include <rein/detail/bias.hpp>
 
 namespace rein {
 
@@ -15,26 +14,12 @@ struct Tied {
 
   template <class W>
   void check(Eigen::Index vectors) const {
-    using B = detail::Dense<Bias>;
-    static_assert(std::is_same_v<typename B::Scalar, typename detail::Dense<W>::Scalar>,
-                  "rein: a tied bias must have the weights' scalar");
-    if (bias.size() != vectors) {
-      detail::invalid_argument("rein::tied: the bias' size is " + detail::text(bias.size()) +
-                               "; it must be the number of vectors, " + detail::text(vectors));
-    }
+    detail::check_bias<W>("tied", bias, vectors);
   }
 
   template <class Factor>
-  void rescale(Eigen::Index v, const Factor& by) const {
-    const detail::ScaledNumber factor = detail::scaled(by);
-    using Scalar = typename detail::Dense<Bias>::Scalar;
-    Scalar& entry = const_cast<Bias&>(bias).coeffRef(v);  // a view's constness is not its entries'
-    if constexpr (detail::ScalarTraits<Scalar>::components == 2) {
-      entry = Scalar(detail::careful_product(entry.real(), factor),
-                     detail::careful_product(entry.imag(), factor));
-    } else {
-      entry = detail::careful_product(entry, factor);
-    }
+  void rescale(Eigen::Index v, const Factor& factor) const {
+    detail::rescale_bias(bias, v, factor);
   }
 };
 

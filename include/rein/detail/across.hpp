@@ -42,7 +42,7 @@ class LaneBlock {
                                  : view.inner_stride == 1 && view.vector_stride == view.inner)) {}
 
   // The sums of squares of the block's vectors; walks its memory once.
-  const Real* square_sums() {
+  Real* square_sums() {
     // 64 KiB are summed in registers, lane by lane; more than that is walked 8 columns at a time.
     // Folding keeps the second-order error of a float sum below 1e-8 at any length.
     constexpr Index to_fold = 128, cached = 65536 / static_cast<Index>(sizeof(Real));

@@ -123,8 +123,8 @@ class AlongVectors {
     return square_sum(v, [](Index, Index, Index) {}).total();
   }
 
-  // The same, while the entries of vector `last` are multiplied by a factor, part by part. That
-  // takes 1.2 times a scale pass in the cache, where one after the other takes 1.7 times.
+  // The same, while the entries of vector `last` are multiplied by a factor, part by part: 600 x
+  // 600 took 1.4 times as long one after the other.
   Real square_sum_and_scale(Index v, Index last, Real factor) const {
     const auto scale_part = [=, this](Index o, Index i, Index n) {
       scale_run(view_.at(o, last) + i, n, factor);

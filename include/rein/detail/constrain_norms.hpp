@@ -8,6 +8,7 @@
 #include <rein/detail/norm_pass.hpp>
 #include <rein/detail/norm_rule.hpp>
 #include <rein/detail/view.hpp>
+#include <rein/joint.hpp>
 #include <rein/only.hpp>
 #include <rein/tied.hpp>
 
@@ -21,6 +22,13 @@ template <class T>
 inline constexpr bool is_tied<const T> = is_tied<T>;
 
 template <class T>
+inline constexpr bool is_joint = false;
+template <class Bias>
+inline constexpr bool is_joint<Joint<Bias>> = true;
+template <class T>
+inline constexpr bool is_joint<const T> = is_joint<T>;
+
+template <class T>
 inline constexpr bool is_only = false;
 template <class Indices>
 inline constexpr bool is_only<Only<Indices>> = true;
@@ -32,6 +40,24 @@ template <class C, class View>
 auto rule_for(const C& constraint, const View& view) {
   return NormRule<typename View::Scalar>(band_for(constraint, view.length()), view.length());
 }
+// And of the vectors with a bias each.
+template <class C, class View>
+auto joint_rule_for(const C& constraint, const View& view) {
+  using Scalar = typename View::Scalar;
+  const Index length = view.length() + 1;
+  return NormRule<Scalar>(band_for(constraint, length), length,
+                          joint_norm_slack * ScalarTraits<Scalar>::epsilon);
+}
+
+inline const NoBias& joint_of() { return no_bias; }
+template <class First, class... Rest>
+const auto& joint_of([[maybe_unused]] const First& first, const Rest&... rest) {
+  if constexpr (is_joint<First>) {
+    return first;
+  } else {
+    return joint_of(rest...);
+  }
+}
 
 template <class With, class Factor>
 void tell([[maybe_unused]] const With& with, [[maybe_unused]] Index v,
@@ -39,8 +65,8 @@ void tell([[maybe_unused]] const With& with, [[maybe_unused]] Index v,
   if constexpr (is_tied<With>) with.rescale(v, factor);
 }
 
-// Applies a rule to the vectors that an only() among the arguments lists, or to all of them, and
-// their factors to what is tied() to them.
+// Applies a rule to the vectors that an only() among the arguments lists, or to all of them, each
+// with its entry of a joint() bias, and their factors to what is tied() to them.
 template <class View, class... With>
 Report pass_over(const View& view, const NormRule<typename View::Scalar>& rule,
                  const With&... with) {
@@ -48,7 +74,8 @@ Report pass_over(const View& view, const NormRule<typename View::Scalar>& rule,
     return NormPass<View>(view, rule).all();
   } else {
     const auto rescale_tied = [&](Index v, const auto& factor) { (tell(with, v, factor), ...); };
-    const NormPass pass(view, rule, rescale_tied);
+    const NormPass pass(view, rule, rescale_tied, no_refresh<typename View::Scalar>,
+                        joint_of(with...));
     if constexpr ((is_only<With> || ...)) {
       Report report;
       const auto run_listed = [&](const auto& argument) {
@@ -67,18 +94,24 @@ Report pass_over(const View& view, const NormRule<typename View::Scalar>& rule,
 }
 
 // What every norm constraint does: brings the norms of the grouping's vectors into the band. Each
-// of `with` is a tied() or an only(), all of them checked before anything is written.
+// of `with` is a tied(), a joint() or an only(), all of them checked before anything is written.
 template <class W, class G, class C, class... With>
 Report constrain_norms(W&& weights, const G& grouping, const C& constraint, const With&... with) {
   explain_weights<W>();
-  static_assert(((is_tied<With> || is_only<With>)&&...),
-                "rein: after the weights, a norm constraint takes tied(bias) and only(indices)");
-  static_assert((0 + ... + is_tied<With>) <= 1 && (0 + ... + is_only<With>) <= 1,
-                "rein: a norm constraint takes one tied(bias) and one only(indices) at most");
+  static_assert(((is_tied<With> || is_joint<With> || is_only<With>)&&...),
+                "rein: after the weights, a norm constraint takes tied(bias) or joint(bias), and "
+                "only(indices)");
+  static_assert(
+      (0 + ... + (is_tied<With> || is_joint<With>)) <= 1 && (0 + ... + is_only<With>) <= 1,
+      "rein: a norm constraint takes one bias and one only(indices) at most");
   if constexpr (Weights<W>) {
     auto view = make_view(weights, grouping);
     (with.template check<W>(view.vectors), ...);
-    return pass_over(view, rule_for(constraint, view), with...);
+    if constexpr ((is_joint<With> || ...)) {
+      return pass_over(view, joint_rule_for(constraint, view), with...);
+    } else {
+      return pass_over(view, rule_for(constraint, view), with...);
+    }
   } else {
     return {};
   }

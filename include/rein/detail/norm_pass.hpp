@@ -8,6 +8,7 @@
 #include <rein/constraint.hpp>
 #include <rein/detail/across.hpp>
 #include <rein/detail/along.hpp>
+#include <rein/detail/bias.hpp>
 #include <rein/detail/careful.hpp>
 #include <rein/detail/norm_rule.hpp>
 #include <rein/detail/parallel.hpp>
@@ -107,9 +108,18 @@ struct Untold {
   void operator()(Index, const Factor&) const {}
 };
 
+// No bias that counts as one more entry of each vector.
+struct NoBias {
+  template <class Real>
+  void add_squares(Index, Index, Real*) const {}
+  template <class Factor>
+  void rescale(Index, const Factor&) const {}
+};
+inline constexpr NoBias no_bias{};
+
 // Applies a rule to vectors of a view. `changed(v, factor)` is told of every rescaled vector; the
-// factor is a Real or a ScaledNumber.
-template <class View, class Changed = Untold>
+// factor is a Real or a ScaledNumber. `joint` is a Joint, or NoBias.
+template <class View, class Changed = Untold, class Joint = NoBias>
 class NormPass {
   using Scalar = typename View::Scalar;
   using Real = typename ScalarTraits<Scalar>::Real;
@@ -118,8 +128,8 @@ class NormPass {
   using Refresher = Refresh<Scalar>;
 
   NormPass(const View& view, const NormRule<Scalar>& rule, const Changed& changed = {},
-           const Refresher& refresh = no_refresh<Scalar>)
-      : view_(view), rule_(rule), changed_(changed), refresh_(refresh) {}
+           const Refresher& refresh = no_refresh<Scalar>, const Joint& joint = no_bias)
+      : view_(view), rule_(rule), changed_(changed), refresh_(refresh), joint_(joint) {}
 
   // All vectors, by more than one thread where that pays.
   Report all() const {
@@ -141,6 +151,9 @@ class NormPass {
   Report some(Index begin, Index end) const {
     Tally tally;
     if (view_.length() == 0) {
+      if constexpr (has_bias) {
+        for (Index v = begin; v < end; ++v) carefully(v, tally);
+      }
     } else if constexpr (!is_strided<View>) {
       for (Index v = begin; v < end; ++v) carefully(v, tally);
     } else if (lies_along(view_)) {
@@ -156,6 +169,8 @@ class NormPass {
   }
 
  private:
+  static constexpr bool has_bias = !std::is_same_v<Joint, NoBias>;
+
   struct Tally {
     Real largest_square = 0;
     double largest_norm = 0;  // of the vectors whose square may not be a Real
@@ -184,9 +199,11 @@ class NormPass {
       vectors.refresh_to(first + count, 0, 0);
       if (roughly) {
         vectors.rough_square_sums(first, count, sums);
+        joint_.add_squares(first, count, sums);
         if (decide_roughly(vectors, first, count, sums, tally)) continue;
       }
       vectors.square_sums(first, count, sums);
+      joint_.add_squares(first, count, sums);
       const Index changed = decide(first, count, sums, factors, tally);
       if (changed != 0) vectors.scale(first, count, factors);
       roughly = few(changed, count) && vectors.can_be_rough();
@@ -212,6 +229,7 @@ class NormPass {
       if (unsure(rough_sums[k]) == 0) continue;
       Real square_sum = 0;
       vectors.square_sums(first + k, 1, &square_sum);
+      joint_.add_squares(first + k, 1, &square_sum);
       const Real factor = factor_for(first + k, square_sum, tally);
       if (factor != 1) vectors.scale(first + k, factor);
     }
@@ -223,8 +241,9 @@ class NormPass {
   void along_long(const AlongVectors<Scalar>& vectors, Index begin, Index end, Tally& tally) const {
     Real factor = 1;  // by which the last vector is still to be multiplied
     for (Index v = begin; v < end; ++v) {
-      const Real square_sum =
+      Real square_sum =
           factor == 1 ? vectors.square_sum(v) : vectors.square_sum_and_scale(v, v - 1, factor);
+      joint_.add_squares(v, 1, &square_sum);
       factor = factor_for(v, square_sum, tally);
       if (factor != 1 && !vectors.scales_beside()) {
         vectors.scale(v, factor);
@@ -237,7 +256,8 @@ class NormPass {
   void across(Index begin, Index end, Tally& tally) const {
     for_each_block(view_, begin, end, [&](Index first, Index vectors) {
       LaneBlock block(view_, first, vectors, refresh_);
-      const Real* square_sums = block.square_sums();
+      Real* square_sums = block.square_sums();
+      joint_.add_squares(first, vectors, square_sums);
       block.scale(decide(first, vectors, square_sums, block.factors(), tally));
     });
   }
@@ -262,8 +282,10 @@ class NormPass {
       tally.largest_square = (std::max)(tally.largest_square, extremes.largest);
       changed = rule_.plain_factors(square_sums, count, factors);
       tally.changed += changed;
-      for (Index k = 0; k < count && !std::is_same_v<Changed, Untold>; ++k) {
-        if (factors[k] != 1) changed_(first + k, factors[k]);
+      for (Index k = 0; k < count && (has_bias || !std::is_same_v<Changed, Untold>); ++k) {
+        if (factors[k] == 1) continue;
+        joint_.rescale(first + k, factors[k]);
+        changed_(first + k, factors[k]);
       }
     } else {
       for (Index k = 0; k < count; ++k) {
@@ -293,6 +315,7 @@ class NormPass {
     tally.largest_square = (std::max)(tally.largest_square, square_sum);
     if (factor == 1 || (rule_.is_gradual() && !changes(v, factor))) return 1;
     ++tally.changed;
+    joint_.rescale(v, factor);
     changed_(v, factor);
     return factor;
   }
@@ -300,22 +323,28 @@ class NormPass {
   // Whether a factor other than 1 changes a bit of vector v: always, where entries are as precise
   // as the factor.
   bool changes([[maybe_unused]] Index v, [[maybe_unused]] Real factor) const {
+    bool changed = is_native<Scalar>;
     if constexpr (!is_native<Scalar>) {
-      for (Index o = 0; o < view_.outer; ++o) {
-        for (Index i = 0; i < view_.inner; ++i) {
-          Scalar entry = view_.entry(o, v, i);
-          scale_entry(entry, factor);
-          if (entry != view_.entry(o, v, i)) return true;
-        }
-      }
-      return false;
+      for_each_component(vectors(), v, [&](auto x) {
+        const auto before = x;
+        scale_entry(x, factor);
+        changed = changed || x != before;
+      });
+    }
+    return changed;
+  }
+
+  // The view, with the bias behind each vector's entries.
+  decltype(auto) vectors() const {
+    if constexpr (has_bias) {
+      return WithBias<View, std::remove_reference_t<decltype(joint_.bias)>>{view_, joint_.bias};
     } else {
-      return true;
+      return (view_);
     }
   }
 
   EIGEN_DONT_INLINE void carefully(Index v, Tally& tally) const {
-    const CarefulNorm look = careful_norm(view_, v);
+    const CarefulNorm look = careful_norm(vectors(), v);
     if (!look.finite) {
       ++tally.nonfinite;
       return;
@@ -323,7 +352,7 @@ class NormPass {
     tally.largest_norm = (std::max)(tally.largest_norm, unscaled(look.norm));
     if (rule_.satisfied(look.norm)) return;
     const ScaledNumber factor = rule_.factor(look.norm);
-    if (careful_rescale(view_, v, factor)) {
+    if (careful_rescale(vectors(), v, factor)) {
       ++tally.changed;
       changed_(v, factor);
     }
@@ -333,6 +362,7 @@ class NormPass {
   const NormRule<Scalar>& rule_;
   Changed changed_;
   const Refresher& refresh_;
+  const Joint& joint_;
 };
 
 }  // namespace rein::detail

@@ -61,13 +61,21 @@ Real rounded_up(double x) {
 // high, and the next call's sum at most (1 + 18 u) * high^2. A vector therefore counts as satisfied
 // up to the square of (1 + 5 eps) * high, which is (1 + 20 u) * high^2: the next call finds it so.
 // Such a vector's norm is at most (1 + 7 eps) * high.
+inline constexpr double norm_slack = 5;
+
+// The square of a joint bias is added with one more rounding: the next call's sum is at most (1 +
+// 20 u) * high^2, and a vector counts as satisfied up to (1 + 22 u) * high^2, whose norm is at most
+// (1 + 7.25 eps) * high.
+inline constexpr double joint_norm_slack = 5.5;
+
 template <class Scalar>
 class NormRule {
   using Traits = ScalarTraits<Scalar>;
   using Real = typename Traits::Real;
 
  public:
-  NormRule(const NormBand& band, Index length) : band_(band), high_(rounded_down<Real>(band.high)) {
+  NormRule(const NormBand& band, Index length, double slack = norm_slack * Traits::epsilon)
+      : band_(band), slack_(slack), high_(rounded_down<Real>(band.high)) {
     double lowest = 0;
     double highest = band.high * (1 + slack);
     if (band.low > 0) {
@@ -138,8 +146,8 @@ class NormRule {
   bool satisfied(const ScaledNumber& norm) const {
     if (norm.mantissa == 0 || band_.rate == 0) return true;
     const double rounding = std::ldexp(rounding_, Traits::denorm_exponent - norm.exponent);
-    return norm.mantissa + rounding >= std::ldexp(band_.low, -norm.exponent) * (1 - slack) &&
-           norm.mantissa <= std::ldexp(band_.high, -norm.exponent) * (1 + slack);
+    return norm.mantissa + rounding >= std::ldexp(band_.low, -norm.exponent) * (1 - slack_) &&
+           norm.mantissa <= std::ldexp(band_.high, -norm.exponent) * (1 + slack_);
   }
 
   // The factor for a vector that is not satisfied. False if it needs the careful arithmetic.
@@ -193,7 +201,6 @@ class NormRule {
   }
 
  private:
-  static constexpr double slack = 5 * Traits::epsilon;
   static constexpr double smallest_subnormal = power_of_two(Traits::denorm_exponent);
   // Squares of smaller norms may have lost bits to underflow: sqrt(smallest normal) / eps of Real.
   static constexpr bool narrow = std::is_same_v<Real, float>;
@@ -209,6 +216,7 @@ class NormRule {
   double gradual_factor(double full) const { return (1 - band_.rate) + band_.rate * full; }
 
   NormBand band_;
+  double slack_;
   double rounding_ = 0;  // what rounding subnormal entries may take from a norm, in their steps
   Real low_ = 0, high_;
   Bits<Real> least_bits_, span_;  // satisfied: bits in [least_bits_, least_bits_ + span_]
