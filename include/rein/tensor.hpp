@@ -8,8 +8,8 @@
 
 #include <rein/grouping.hpp>
 
-// Eigen's unsupported Tensor as weights. rein.hpp leaves this header out, and with it the Tensor
-// module, which takes long to compile.
+// Eigen's unsupported Tensor as weights. rein.hpp does not include this header, since the Tensor
+// module takes half as long again to compile as Eigen/Core.
 
 namespace rein {
 
