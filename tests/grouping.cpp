@@ -1,7 +1,13 @@
+#include <array>
+#include <functional>
 #include <numeric>
+#include <set>
+#include <span>
 
 #include <rein/grouping.hpp>
 #include <rein/max_norm.hpp>
+#include <rein/norms.hpp>
+#include <rein/unit_norm.hpp>
 
 #include "laws.hpp"
 #include "refusal.hpp"
@@ -56,61 +62,160 @@ TEST_CASE("grouping: rows, columns, and all of W") {
 }
 
 // Keras' axis argument lists the axes that are summed over, torch.renorm's dim the one that is
-// kept, and both are got wrong (keras#474, pytorch#42529). Here every place of the kernel is
-// numbered, and each framework's layout gives the same filters.
+// kept, and both are got wrong (keras#474, pytorch#42529). Here every place of the kernel knows its
+// filter, and each framework's layout finds the same ones.
 TEST_CASE("grouping: a layout finds the same filters in each framework's kernel") {
-  constexpr Index out = 4, in = 3, height = 2, width = 5;
-  // Filter o is 10^o in all entries.
-  const auto kernel = [](const char* axes, std::vector<Index> dims) {
-    Eigen::VectorXf memory(out * in * height * width);
-    for (Index place = 0; place < memory.size(); ++place) {
+  const auto check = [](rein::FilterLayout layout) {
+    const std::string_view axes = layout.axes();
+    INFO(axes);
+    std::vector<Index> dims;
+    for (const char axis : axes) {
+      dims.push_back(axis == 'o' ? 4 : axis == 'i' ? 3 : axis == 'd' ? 2 : axis == 'h' ? 6 : 5);
+    }
+    const Index size = std::accumulate(dims.begin(), dims.end(), Index{1}, std::multiplies<>());
+
+    // Filter o is 10^o in all entries.
+    Eigen::VectorXf memory(size);
+    for (Index place = 0; place < size; ++place) {
       Index rest = place, filter = 0;
       for (std::size_t axis = dims.size(); axis-- > 0; rest /= dims[axis]) {
         if (axes[axis] == 'o') filter = rest % dims[axis];
       }
       memory[place] = std::pow(10.0f, static_cast<float>(filter));
     }
-    return memory;
-  };
-  const auto check = [&](const char* axes, const rein::PerFilter& grouping,
-                         std::vector<Index> dims) {
-    INFO(axes);
-    Eigen::VectorXf memory = kernel(axes, dims);
     const Eigen::VectorXf before = memory;
-    const double norm_of_ones = std::sqrt(static_cast<double>(in * height * width));
+
     // Filters 0 and 1 are inside, 2 and 3 outside.
-    const rein::Report report = rein::MaxNorm{50 * norm_of_ones, grouping}(memory);
-    CHECK(report.checked == out);
+    const double norm_of_ones = std::sqrt(static_cast<double>(size / 4));
+    const rein::MaxNorm max_norm{50 * norm_of_ones, rein::per_filter(layout, dims)};
+    const rein::Report report = max_norm(memory);
+    CHECK(report.checked == 4);
     CHECK(report.changed == 2);
-    CHECK(std::abs(report.largest_norm - 1000 * norm_of_ones) < 1);
-    for (Index place = 0; place < memory.size(); ++place) {
+    CHECK(std::abs(report.largest_norm - 1000 * norm_of_ones) < 1e-3 * norm_of_ones);
+    for (Index place = 0; place < size; ++place) {
       CHECK(std::abs(memory[place] - std::min(before[place], 50.0f)) <= 1e-5f * memory[place]);
     }
   };
-  check("oihw", rein::per_filter("oihw", {out, in, height, width}), {out, in, height, width});
-  check("iohw", rein::per_filter("iohw", {in, out, height, width}), {in, out, height, width});
-  check("hwio", rein::per_filter("hwio", {height, width, in, out}), {height, width, in, out});
-  check("ohwi", rein::per_filter("ohwi", {out, height, width, in}), {out, height, width, in});
+  SECTION("PyTorch: Conv1d, 2d, 3d, and transposed") {
+    check("oiw");
+    check("oihw");
+    check("oidhw");
+    check("iow");
+    check("iohw");
+    check("iodhw");
+  }
+  SECTION("Keras: Conv1D, 2D, 3D, and transposed") {
+    check("wio");
+    check("hwio");
+    check("dhwio");
+    check("woi");
+    check("hwoi");
+    check("dhwoi");
+  }
+  SECTION("MLX: Conv1d, 2d, 3d, also transposed") {
+    check("owi");
+    check("ohwi");
+    check("odhwi");
+  }
+  SECTION("a dense kernel, and one number for each filter") {
+    check("oi");
+    check("io");
+    check("o");
+  }
+}
+
+// Filter o of a grouped convolution sees the in / groups channels of its own group, and these are
+// all that its part of the weights holds.
+TEST_CASE("grouping: a grouped convolution's filter is as long as one group") {
+  constexpr int in = 6, out = 4, groups = 2, height = 3, width = 2;
+  Eigen::VectorXd memory = Eigen::VectorXd::Ones(out * in / groups * height * width);
+  const double norm = std::sqrt(in / groups * height * width);
+  const auto check = [&](const rein::PerFilter& grouping) {
+    const Eigen::ArrayXd norms = rein::norms(memory, grouping);
+    CHECK(norms.size() == out);
+    CHECK((norms - norm).abs().maxCoeff() < 1e-14);
+  };
+  check(rein::per_filter("oihw", {out, in / groups, height, width}));
+  check(rein::per_filter("hwio", {height, width, in / groups, out}));
+  check(rein::per_filter("ohwi", {out, height, width, in / groups}));
+
+  // PyTorch's depthwise convolution has a group for each channel.
+  const auto depthwise = rein::per_filter("oihw", {in, 1, height, width});
+  CHECK(depthwise == rein::per_filter("ohw", {in, height, width}));
+
+  // PyTorch's transposed weight is in x out / groups, so filters of different groups share a
+  // column: each group's rows are a kernel of their own.
+  constexpr int part = out / groups * in / groups * height * width;
+  const auto one_group = rein::per_filter("iohw", {in / groups, out / groups, height, width});
+  for (int group = 0; group < groups; ++group) {
+    const rein::Report report = rein::UnitNorm{one_group}(memory.segment(group * part, part));
+    CHECK(report.changed == out / groups);
+    CHECK((rein::norms(memory.segment(group * part, part), one_group) - 1).abs().maxCoeff() <
+          1e-14);
+  }
 }
 
 TEST_CASE("grouping: each combination of adjacent os is a vector of its own") {
-  // A depthwise kernel of 3 x 3 places, 8 channels, 4 filters for each.
-  Eigen::MatrixXd kernel = Eigen::MatrixXd::Constant(32, 9, 2.0);
-  const auto grouping = rein::per_filter("hwoo", {3, 3, 8, 4});
-  CHECK(grouping == rein::per_filter("hwo", {3, 3, 32}));
-  const rein::Report report = rein::MaxNorm{3.0, grouping}(kernel);
-  CHECK(report.checked == 32);
-  CHECK(report.changed == 32);
-  CHECK(report.largest_norm == 6);
-  CHECK((kernel.array() == 1).all());
+  SECTION("Keras' depthwise kernel of 3 x 3 places, 8 channels, 4 filters for each") {
+    Eigen::MatrixXd kernel = Eigen::MatrixXd::Constant(32, 9, 2.0);
+    const auto grouping = rein::per_filter("hwoo", {3, 3, 8, 4});
+    CHECK(grouping == rein::per_filter("hwo", {3, 3, 32}));
+    const rein::Report report = rein::MaxNorm{3.0, grouping}(kernel);
+    CHECK(report.checked == 32);
+    CHECK(report.changed == 32);
+    CHECK(report.largest_norm == 6);
+    CHECK((kernel.array() == 1).all());
+  }
+  // Filter (a, b, c) is the number 100 a + 10 b + c in all its entries; they come in this order.
+  const auto check = [](rein::FilterLayout layout, const std::vector<Index>& dims) {
+    const std::string_view axes = layout.axes();
+    INFO(axes);
+    const Index size = std::accumulate(dims.begin(), dims.end(), Index{1}, std::multiplies<>());
+    Eigen::VectorXd memory(size);
+    std::set<double> numbers;
+    for (Index place = 0; place < size; ++place) {
+      Index rest = place;
+      double number = 0, weight = 1;
+      for (std::size_t axis = dims.size(); axis-- > 0; rest /= dims[axis]) {
+        if (axes[axis] != 'o') continue;
+        number += weight * static_cast<double>(rest % dims[axis]);
+        weight *= 10;
+      }
+      memory[place] = number;
+      numbers.insert(number);
+    }
+    const Eigen::ArrayXd norms = rein::norms(memory, rein::per_filter(layout, dims));
+    REQUIRE(norms.size() == std::ssize(numbers));
+    const double length = static_cast<double>(size / std::ssize(numbers));
+    Index filter = 0;
+    for (const double number : numbers) {
+      CHECK(std::abs(norms[filter++] - number * std::sqrt(length)) < 1e-10);
+    }
+  };
+  SECTION("os at the end, at the beginning, in the middle, and nothing else") {
+    check("hooo", {5, 2, 3, 4});
+    check("woo", {5, 3, 4});
+    check("dhwoo", {2, 2, 3, 3, 4});
+    check("oohw", {3, 4, 2, 5});
+    check("hooi", {5, 3, 4, 2});
+    check("ooo", {2, 3, 4});
+  }
 }
 
 TEST_CASE("grouping: dims known only at run time") {
   const std::vector<Index> dims{6, 4, 3, 3};
-  CHECK(rein::per_filter("oihw", dims) == rein::per_filter("oihw", {6, 4, 3, 3}));
+  const auto expected = rein::per_filter("oihw", {6, 4, 3, 3});
+  CHECK(expected == rein::PerFilter{.outer = 1, .filters = 6, .inner = 36});
+  CHECK(rein::per_filter("oihw", dims) == expected);
   CHECK_FALSE(rein::per_filter("oihw", dims) == rein::per_filter("iohw", dims));
-  const Eigen::Index array[] = {6, 36};
-  CHECK(rein::per_filter("oi", array) == rein::per_filter("oihw", dims));
+  CHECK(rein::per_filter("oihw", std::array<Index, 4>{6, 4, 3, 3}) == expected);
+  CHECK(rein::per_filter("oihw", std::span(dims)) == expected);
+  CHECK(rein::per_filter("ohw", std::span(dims).subspan(1)) ==
+        rein::PerFilter{.outer = 1, .filters = 4, .inner = 9});
+  const Index array[] = {6, 36};
+  CHECK(rein::per_filter("oi", array) == expected);
+  int out = 6, in = 4;
+  CHECK(rein::per_filter("oihw", {out, in, 3, 3}) == expected);
 }
 
 TEST_CASE("grouping: per_filter takes W in any storage order, by its memory") {
