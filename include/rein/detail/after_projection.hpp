@@ -153,7 +153,7 @@ class MarkedMomentum {
       if (what_ == Momentum::reset) {
         reset(first, count);
       } else {
-        make_tangent(first, count, {1, 1, 1});
+        make_tangent(first, count, {});
       }
       std::fill_n(marks_ + first, count, static_cast<unsigned char>(0));
       first = last;
@@ -168,8 +168,10 @@ class MarkedMomentum {
   // lines.
   static constexpr Index longest_gap = 16;
 
+  // What weights and momentum are multiplied by before they are summed, and what brings the factor
+  // of the weights back, in two parts that a double holds.
   struct Scaling {
-    double weights_down, momentum_down, momentum_up;
+    double weights = 1, momentum = 1, back[2] = {1, 1};
   };
 
   // Calls use(run) for runs that make up the vectors [first, first + count).
@@ -213,8 +215,8 @@ class MarkedMomentum {
         momentum_squares(buffers[2], lanes);
     products.setZero(), squares.setZero(), momentum_squares.setZero();
     for_each_run(first, count, [&](const Run& run) {
-      const Doubles w = load(view_, run, scaling.weights_down, buffers[3]);
-      const Doubles m = load(momentum_, run, scaling.momentum_down, buffers[4]);
+      const Doubles w = load(view_, run, scaling.weights, buffers[3]);
+      const Doubles m = load(momentum_, run, scaling.momentum, buffers[4]);
       if (together_ == 1) {
         products[0] += (m * w).sum();
         squares[0] += (w * w).sum();
@@ -244,12 +246,12 @@ class MarkedMomentum {
     }
 
     for_each_run(first, count, [&](const Run& run) {
-      const Doubles w = load(view_, run, scaling.weights_down, buffers[3]);
+      const Doubles w = load(view_, run, scaling.back[0], buffers[3]);
       Doubles m = load(momentum_, run, 1, buffers[4]);
       if (together_ == 1) {
-        m -= factors[0] * w * scaling.momentum_up;
+        m -= factors[0] * w * scaling.back[1];
       } else {
-        m -= factors * w * scaling.momentum_up;
+        m -= factors * w * scaling.back[1];
       }
       for_each_marked(run, [&](Index k, Scalar& entry) {
         if constexpr (components == 1) {
@@ -266,9 +268,11 @@ class MarkedMomentum {
   EIGEN_DONT_INLINE void make_tangent_carefully(Index v) const {
     const CarefulNorm w = careful_norm(view_, v), m = careful_norm(momentum_, v);
     if (!m.finite || m.norm.mantissa == 0 || w.norm.mantissa == 0) return;
+    const int back = m.norm.exponent - w.norm.exponent;
     make_tangent(v, 1,
-                 {std::ldexp(1.0, -w.norm.exponent), std::ldexp(1.0, -m.norm.exponent),
-                  std::ldexp(1.0, m.norm.exponent)});
+                 {std::ldexp(1.0, -w.norm.exponent),
+                  std::ldexp(1.0, -m.norm.exponent),
+                  {std::ldexp(1.0, back / 2), std::ldexp(1.0, back - back / 2)}});
   }
 
   // Whether neither overflow nor underflow has touched a sum of squares. Where they have not
