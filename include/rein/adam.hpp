@@ -25,7 +25,7 @@ struct AdamOptions {
   bool decoupled_weight_decay = false;  ///< AdamW: shrinks w itself, not through the gradient
   bool amsgrad = false;                 ///< divides by the largest second moment so far
   bool maximize = false;                ///< climbs along the gradient instead
-  Momentum after_projection = Momentum::keep;  ///< others need a norm constraint, or none
+  Momentum after_projection = Momentum::keep;  ///< reset, tangent: with a norm constraint or none
 };
 
 namespace detail {

@@ -21,7 +21,7 @@ struct SgdOptions {
   double weight_decay = 0;  ///< finite, >= 0: an L2 penalty, the gradient gains weight_decay * w
   bool nesterov = false;    ///< needs momentum > 0 and dampening == 0
   bool maximize = false;    ///< climbs along the gradient instead
-  Momentum after_projection = Momentum::keep;  ///< others need a norm constraint, or none
+  Momentum after_projection = Momentum::keep;  ///< reset, tangent: with a norm constraint or none
 };
 
 namespace detail {
