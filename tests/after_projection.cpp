@@ -265,6 +265,23 @@ TEST_CASE("after_projection: the three choices") {
   CHECK((momentum_after(Momentum::tangent) - Eigen::RowVector2d(3.2, -2.4)).norm() < 1e-14);
 }
 
+// A vector's momentum gets shorter, but an entry may grow: here by a fifth.
+TEMPLATE_TEST_CASE("after_projection: the largest numbers stay finite", "", float, double,
+                   Eigen::half) {
+  using W = Eigen::Matrix<TestType, 1, 2>;
+  W w(TestType(3.83f), TestType(-9.24f));
+  const double largest = oracle::format_of<TestType>().largest();
+  rein::Sgd sgd{w,
+                {.learning_rate = 0, .momentum = 1, .after_projection = Momentum::tangent},
+                rein::MaxNorm{5.0, rein::per_row}};
+  sgd.step(w, W(TestType(0), TestType(0)));
+  sgd.momentum().setConstant(TestType(largest));
+  w = W(TestType(3.83f), TestType(-9.24f));
+  sgd.step(w, W(TestType(0), TestType(0)));
+  CHECK(double(sgd.momentum()[0]) == largest);
+  CHECK(std::abs(double(sgd.momentum()[1]) / largest - 0.5) < 0.01);
+}
+
 TEST_CASE("after_projection: every norm constraint tells what it changed") {
   const auto check = [](const auto& constraint) {
     Eigen::MatrixXf w{{3, 4}, {0.6f, 0.8f}};
