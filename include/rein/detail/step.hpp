@@ -11,6 +11,7 @@
 
 #include <rein/constraint.hpp>
 #include <rein/detail/after_projection.hpp>
+#include <rein/detail/constrain_norms.hpp>
 #include <rein/detail/error.hpp>
 #include <rein/detail/norm_pass.hpp>
 #include <rein/detail/norm_rule.hpp>
@@ -292,6 +293,7 @@ Report step_and_constrain(W& weights, const Walk& walk, C& constraint,
                           [[maybe_unused]] State& momentum) {
   if constexpr (NormConstraint<C>) {
     const auto view = make_view(weights, constraint.grouping());
+    const auto rule = rule_for(constraint, view);
     using Pass = NormPass<std::remove_const_t<decltype(view)>, MarkChanged>;
     typename Pass::Refresher refresh;
     if constexpr (Walk::in_memory) {
@@ -299,7 +301,7 @@ Report step_and_constrain(W& weights, const Walk& walk, C& constraint,
     } else {
       walk.all();
     }
-    const Pass pass(view, band_for(constraint, view.length()), after.mark(), refresh);
+    const Pass pass(view, rule, after.mark(), refresh);
     const Report report = pass.all();
     after.template treat<W>(view, momentum, report.changed);
     return report;
@@ -317,7 +319,8 @@ Report constrain_listed_rows(W& weights, [[maybe_unused]] const Rows& rows, C& c
                              [[maybe_unused]] State& momentum) {
   if constexpr (NormConstraint<C>) {
     const auto view = make_view(weights, constraint.grouping());
-    const NormPass pass(view, band_for(constraint, view.length()), after.mark());
+    const auto rule = rule_for(constraint, view);
+    const NormPass pass(view, rule, after.mark());
     Report report;
     if constexpr (RowNormConstraint<C>) {
       for (Index k = 0; k < rows.size(); ++k) report += pass.some(rows[k], rows[k] + 1);
