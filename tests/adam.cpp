@@ -42,6 +42,14 @@ struct AdamKind {
     resumed.steps() = saved.steps();
   }
 
+  static std::vector<Options> resumed() {
+    return {typical(),
+            {.learning_rate = 0.05, .weight_decay = 0.1, .decoupled_weight_decay = true},
+            {.maximize = true}};
+  }
+
+  static void begin_after_6_steps(Options& options, int step) { options.amsgrad = step >= 6; }
+
   static Options options(const golden::Trajectory& t) {
     const Options defaults;
     return {
@@ -162,6 +170,10 @@ TEST_CASE("adam: schedules take effect at the next step") {
 TEST_CASE("adam: a resumed run continues bit for bit") {
   laws::a_resumed_run_continues_bit_for_bit<AdamKind, laws::ColMajor<float>>();
   laws::a_resumed_run_continues_bit_for_bit<AdamKind, laws::RowMajor<double>>();
+}
+
+TEST_CASE("adam: after_projection needs a norm constraint") {
+  laws::after_projection_needs_a_norm_constraint<AdamKind>();
 }
 
 TEST_CASE("adam: parameters do not disturb each other") {

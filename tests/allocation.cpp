@@ -246,6 +246,10 @@ TEST_CASE("allocation: none in a step of Sgd") {
   check();
   options.nesterov = options.maximize = true;
   check();
+  options.after_projection = rein::Momentum::tangent;
+  check();
+  options.after_projection = rein::Momentum::reset;
+  check();
 }
 
 TEST_CASE("allocation: none in a step of Adam") {

@@ -100,6 +100,28 @@ TEST_CASE("openmp: a step gives the same bits for any number of threads") {
   check(rein::NonNegative{});
 }
 
+TEST_CASE("openmp: what becomes of the momentum has the same bits for any number of threads") {
+  const auto check = [](const auto& constraint) {
+    using W = Eigen::MatrixXf;
+    const W start = uneven<W>(601, 503), gradient = W::Random(601, 503);
+    for (const rein::Momentum what : {rein::Momentum::reset, rein::Momentum::tangent}) {
+      same_for_any_number_of_threads([&] {
+        W w = start;
+        const rein::SgdOptions options{.momentum = 0.9, .after_projection = what};
+        rein::Sgd sgd{w, options, constraint};
+        rein::Report report;
+        for (int k = 0; k < 3; ++k) report += sgd.step(w, gradient);
+        W both(601, 1006);
+        both << w, sgd.momentum();
+        return std::pair(both, report);
+      });
+    }
+  };
+  check(rein::MaxNorm{13.0, rein::per_row});
+  check(rein::UnitNorm{rein::per_col});
+  check(rein::MaxNorm{20.0, rein::per_filter("iohw", {601, 503, 1, 1})});
+}
+
 TEST_CASE("openmp: a tied bias goes along, whichever thread rescales its row") {
   using W = Eigen::MatrixXd;
   const W start = uneven<W>(601, 503);

@@ -756,23 +756,35 @@ void schedules_take_effect_at_the_next_step() {
   CHECK(std::as_const(optimizer).options().learning_rate == base / 16);
 }
 
-/// A run that is saved and resumed continues bit for bit; so does a copy of the optimizer.
-template <class Kind, class Weights>
-void a_resumed_run_continues_bit_for_bit() {
+/// A run that is saved and resumed continues bit for bit, by steps of all rows and of some; so does
+/// a copy of the optimizer. `schedule` writes the options before each step, and `restore` copies
+/// the state of the constraint, if it has one.
+template <class Kind, class Weights, class C, class Restore>
+void continues_bit_for_bit(
+    const typename Kind::Options& options, const C& constraint, const Restore& restore,
+    void (*schedule)(typename Kind::Options&, int) = [](auto&, int) {}) {
   auto w = filled<Weights>(5, 12, 1, 2);
-  const rein::MaxNorm constraint{2.0, rein::per_row};
-  auto optimizer = Kind::make(w, Kind::typical(), constraint);
-  const auto train = [](auto& trained, auto& weights, int from, int to) {
-    for (int k = from; k < to; ++k) trained.step(weights, filled<Weights>(5, 12, 10 + k));
+  auto optimizer = Kind::make(w, options, constraint);
+  const std::vector<int> some{4, 0, 1};
+  const auto train = [&](auto& trained, auto& weights, int from, int to) {
+    for (int k = from; k < to; ++k) {
+      schedule(trained.options(), k);
+      if (k % 3 == 2) {
+        trained.step_rows(weights, filled<Weights>(3, 12, 10 + k), some);
+      } else {
+        trained.step(weights, filled<Weights>(5, 12, 10 + k));
+      }
+    }
   };
-  for (const int saved_at : {0, 1, 7}) {
+  for (const int saved_at : {0, 1, 5, 8}) {
     INFO("saved after " << saved_at << " steps");
     train(optimizer, w, static_cast<int>(optimizer.steps()), saved_at);
     auto copy = optimizer;
     auto w_copy = w;
     auto w_resumed = w;
-    auto resumed = Kind::make(w_resumed, Kind::typical(), constraint);
+    auto resumed = Kind::make(w_resumed, optimizer.options(), constraint);
     Kind::restore(std::as_const(optimizer), resumed);
+    restore(std::as_const(optimizer).constraint(), resumed.constraint());
 
     auto continued = optimizer;
     auto w_continued = w;
@@ -784,6 +796,73 @@ void a_resumed_run_continues_bit_for_bit() {
     CHECK(resumed.steps() == saved_at + 10);
     CHECK(same_bits(Kind::state(resumed), Kind::state(continued)));
   }
+}
+
+/// The same with all options, also where the state begins to be used after some steps, and with
+/// constraints that keep a state.
+template <class Kind, class Weights>
+void a_resumed_run_continues_bit_for_bit() {
+  const rein::MaxNorm max_norm{2.0, rein::per_row};
+  const auto nothing = [](const auto&, auto&) {};
+  for (auto options : Kind::resumed()) {
+    for (const auto what : {rein::Momentum::keep, rein::Momentum::reset, rein::Momentum::tangent}) {
+      options.after_projection = what;
+      continues_bit_for_bit<Kind, Weights>(options, max_norm, nothing);
+    }
+    continues_bit_for_bit<Kind, Weights>(options, max_norm, nothing, Kind::begin_after_6_steps);
+  }
+  if constexpr (std::is_same_v<typename Weights::Scalar, float>) {
+    continues_bit_for_bit<Kind, Weights>(
+        Kind::typical(), rein::every(3, max_norm),
+        [](const auto& saved, auto& resumed) { resumed.calls() = saved.calls(); });
+    continues_bit_for_bit<Kind, Weights>(
+        Kind::typical(), rein::MaxSpectralNorm{2.0},
+        [](const auto& saved, auto& resumed) { resumed.vector() = saved.vector(); });
+  }
+}
+
+/// What becomes of a changed vector's momentum can be asked for where the constraint is one of
+/// norms, and where there is none; with others it is refused before anything is written.
+template <class Kind>
+void after_projection_needs_a_norm_constraint() {
+  auto asking = Kind::typical();
+  asking.after_projection = rein::Momentum::reset;
+  auto w = filled<ColMajor<double>>(3, 4, 1);
+  const auto gradient = filled<ColMajor<double>>(3, 4, 10);
+  auto expected = w;
+  auto unconstrained = Kind::make(w, asking);
+  auto same = Kind::make(w, Kind::typical());
+  for (int k = 0; k < 2; ++k) {
+    unconstrained.step(w, gradient);
+    same.step(expected, gradient);
+    CHECK(same_bits(w, expected));
+    CHECK(same_bits(Kind::state(unconstrained), Kind::state(same)));
+  }
+
+  const auto refuses = [&](const auto& constraint) {
+    std::string message = refusal([&] { Kind::make(w, asking, constraint); });
+    INFO("at construction: \"" << message << "\"");
+    CHECK(names(message, "rein::", "after_projection is reset", "must be keep"));
+    auto optimizer = Kind::make(w, Kind::typical(), constraint);
+    optimizer.step(w, gradient);
+    const auto w_before = w;
+    const auto state_before = Kind::state(optimizer);
+    optimizer.options().after_projection = rein::Momentum::tangent;
+    const std::vector<int> first{0};
+    for (const bool rows : {false, true}) {
+      message = refusal([&] {
+        rows ? optimizer.step_rows(w, gradient.topRows(1), first) : optimizer.step(w, gradient);
+      });
+      INFO("at a step: \"" << message << "\"");
+      CHECK(names(message, "rein::", "after_projection is tangent", "must be keep"));
+      CHECK(same_bits(w, w_before));
+      CHECK(optimizer.steps() == 1);
+      CHECK(same_bits(Kind::state(optimizer), state_before));
+    }
+  };
+  refuses(rein::NonNegative{});
+  refuses(Halve{});
+  refuses(rein::every(2, rein::MaxNorm{1.0, rein::per_row}));
 }
 
 /// MiniDNN and tiny-dnn keep one Adam for all parameters and advance beta^t once per tensor, not

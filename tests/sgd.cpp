@@ -33,6 +33,15 @@ struct SgdKind {
     resumed.steps() = saved.steps();
   }
 
+  static std::vector<Options> resumed() {
+    return {typical(), {.learning_rate = 0.1, .momentum = 0.9, .nesterov = true, .maximize = true}};
+  }
+
+  static void begin_after_6_steps(Options& options, int step) {
+    options.momentum = step < 6 ? 0 : 0.9;
+    options.nesterov = options.nesterov && step >= 6;
+  }
+
   static Options options(const golden::Trajectory& t) {
     const Options defaults;
     return {
@@ -136,6 +145,10 @@ TEST_CASE("sgd: a resumed run continues bit for bit") {
   laws::a_resumed_run_continues_bit_for_bit<SgdKind, laws::RowMajor<double>>();
 }
 
+TEST_CASE("sgd: after_projection needs a norm constraint") {
+  laws::after_projection_needs_a_norm_constraint<SgdKind>();
+}
+
 TEST_CASE("sgd: parameters do not disturb each other") {
   laws::parameters_do_not_disturb_each_other<SgdKind>();
 }
@@ -198,6 +211,21 @@ TEST_CASE("sgd: the buffer begins where momentum begins") {
   };
   SECTION("constructed without it") { steps_with({}); }
   SECTION("constructed with it") { steps_with({.momentum = 0.5}); }
+}
+
+// The buffer had been made by the time that the constraint was refused.
+TEST_CASE("sgd: a refused step does not begin the buffer") {
+  Eigen::MatrixXd w = Eigen::MatrixXd::Ones(2, 2);
+  const Eigen::MatrixXd before = w, gradient = Eigen::MatrixXd::Ones(2, 2);
+  rein::Sgd sgd{w, {.learning_rate = 0}, rein::MaxNorm{9.0, rein::per_filter("o", {4})}};
+  sgd.step(w, gradient);
+  sgd.options() = {.learning_rate = 0, .momentum = 0.5, .dampening = 0.75};
+  sgd.constraint() = rein::MaxNorm{9.0, rein::per_filter("o", {5})};
+  CHECK(refusal([&] { sgd.step(w, gradient); }) != "");
+  CHECK(sgd.momentum().size() == 0);
+  sgd.constraint() = rein::MaxNorm{9.0, rein::per_filter("o", {4})};
+  sgd.step(w, gradient);
+  CHECK(sgd.momentum() == gradient);
 }
 
 TEST_CASE("sgd: the options and the constraint may be left out") {

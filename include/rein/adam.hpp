@@ -6,9 +6,11 @@
 #include <Eigen/Core>
 
 #include <rein/constraint.hpp>
+#include <rein/detail/after_projection.hpp>
 #include <rein/detail/error.hpp>
 #include <rein/detail/exact_sqrt.hpp>
 #include <rein/detail/step.hpp>
+#include <rein/momentum.hpp>
 #include <rein/only.hpp>
 
 namespace rein {
@@ -23,6 +25,7 @@ struct AdamOptions {
   bool decoupled_weight_decay = false;  ///< AdamW: shrinks w itself, not through the gradient
   bool amsgrad = false;                 ///< divides by the largest second moment so far
   bool maximize = false;                ///< climbs along the gradient instead
+  Momentum after_projection = Momentum::keep;  ///< reset, tangent: with a norm constraint or none
 };
 
 namespace detail {
@@ -98,6 +101,7 @@ class Adam {
     second_moment_.setZero(rows_, cols_);
     max_second_moment_.setZero();  // where its size is fixed
     if (options_.amsgrad) max_second_moment_.setZero(rows_, cols_);
+    after_projection_.prepare(options_.after_projection, vectors_to_mark());
   }
 
   /// Updates the weights in place and applies the constraint. `gradient` is any dense expression of
@@ -113,7 +117,8 @@ class Adam {
       const detail::GradientValue<G> value = gradient.derived();
       const detail::StepWalk walk(weights, value, update, first_moment_, second_moment_,
                                   max_second_moment_);
-      return detail::step_and_constrain(weights, walk, constraint_);
+      return detail::step_and_constrain(weights, walk, constraint_, after_projection_,
+                                        first_moment_);
     } else {
       return {};
     }
@@ -121,7 +126,7 @@ class Adam {
 
   /// Updates the listed rows alone, from a gradient that has just these: row k of `gradient_rows`
   /// is the gradient of row indices[k] of the weights, as when a batch looks up rows of an
-  /// embedding. The other rows keep their bits and their state, whose moments does not decay, and
+  /// embedding. The other rows keep their bits and their state, whose moments do not decay, and
   /// get no weight decay. Each call counts as a step, as in torch.optim.SparseAdam.
   ///
   /// The constraint is applied to the listed rows, and the report is of these, where it is a norm
@@ -141,7 +146,8 @@ class Adam {
       const detail::GradientValue<G> value = gradient_rows.derived();
       detail::step_listed_rows(weights, rows, value, update, first_moment_, second_moment_,
                                max_second_moment_);
-      return detail::constrain_listed_rows(weights, rows, constraint_);
+      return detail::constrain_listed_rows(weights, rows, constraint_, after_projection_,
+                                           first_moment_);
     } else {
       return {};
     }
@@ -174,13 +180,20 @@ class Adam {
     detail::require_shape("Adam", "the weights", weights, rows_, cols_);
     detail::require_shape("Adam", "first_moment()", first_moment_, rows_, cols_);
     detail::require_shape("Adam", "second_moment()", second_moment_, rows_, cols_);
-    if (options_.amsgrad) {
-      if (max_second_moment_.size() == 0) max_second_moment_.setZero(rows_, cols_);
+    if (max_second_moment_.size() != 0) {
       detail::require_shape("Adam", "max_second_moment()", max_second_moment_, rows_, cols_);
     }
     detail::check_constraint(weights, constraint_);
+    after_projection_.prepare(options_.after_projection, vectors_to_mark());
+    if (options_.amsgrad && max_second_moment_.size() == 0) {
+      max_second_moment_.setZero(rows_, cols_);
+    }
     ++steps_;
     return {options_, steps_};
+  }
+
+  Eigen::Index vectors_to_mark() const {
+    return detail::vectors_to_mark("Adam", options_.after_projection, constraint_, rows_, cols_);
   }
 
   void check_options() const {
@@ -202,6 +215,7 @@ class Adam {
   AdamOptions options_;
   C constraint_;
   Parameter first_moment_, second_moment_, max_second_moment_;
+  detail::AfterProjection after_projection_;
   Eigen::Index steps_ = 0;
 };
 

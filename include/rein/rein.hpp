@@ -14,6 +14,7 @@
 #include <rein/max_rms.hpp>
 #include <rein/max_spectral_norm.hpp>
 #include <rein/min_max_norm.hpp>
+#include <rein/momentum.hpp>
 #include <rein/non_negative.hpp>
 #include <rein/norms.hpp>
 #include <rein/only.hpp>

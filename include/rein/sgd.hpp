@@ -5,8 +5,10 @@
 #include <Eigen/Core>
 
 #include <rein/constraint.hpp>
+#include <rein/detail/after_projection.hpp>
 #include <rein/detail/error.hpp>
 #include <rein/detail/step.hpp>
+#include <rein/momentum.hpp>
 #include <rein/only.hpp>
 
 namespace rein {
@@ -19,6 +21,7 @@ struct SgdOptions {
   double weight_decay = 0;  ///< finite, >= 0: an L2 penalty, the gradient gains weight_decay * w
   bool nesterov = false;    ///< needs momentum > 0 and dampening == 0
   bool maximize = false;    ///< climbs along the gradient instead
+  Momentum after_projection = Momentum::keep;  ///< reset, tangent: with a norm constraint or none
 };
 
 namespace detail {
@@ -96,8 +99,10 @@ class Sgd {
         options_(options),
         constraint_(std::move(constraint)) {
     check_options();
+    const Eigen::Index vectors = vectors_to_mark();
     momentum_.setZero();  // where its size is fixed
     if (has_momentum()) momentum_.setZero(rows_, cols_);
+    prepare_projection(vectors);
   }
 
   /// Updates the weights in place and applies the constraint. `gradient` is any dense expression of
@@ -112,7 +117,7 @@ class Sgd {
       const detail::SgdUpdate<Real> update = begin_step(weights);
       const detail::GradientValue<G> value = gradient.derived();
       const detail::StepWalk walk(weights, value, update, momentum_);
-      return detail::step_and_constrain(weights, walk, constraint_);
+      return detail::step_and_constrain(weights, walk, constraint_, after_projection_, momentum_);
     } else {
       return {};
     }
@@ -140,7 +145,8 @@ class Sgd {
       const detail::SgdUpdate<Real> update = begin_step(weights);
       const detail::GradientValue<G> value = gradient_rows.derived();
       detail::step_listed_rows(weights, rows, value, update, momentum_);
-      return detail::constrain_listed_rows(weights, rows, constraint_);
+      return detail::constrain_listed_rows(weights, rows, constraint_, after_projection_,
+                                           momentum_);
     } else {
       return {};
     }
@@ -169,16 +175,29 @@ class Sgd {
   detail::SgdUpdate<Real> begin_step(W& weights) {
     check_options();
     detail::require_shape("Sgd", "the weights", weights, rows_, cols_);
+    if (momentum_.size() != 0) {
+      detail::require_shape("Sgd", "momentum()", momentum_, rows_, cols_);
+    }
+    const Eigen::Index vectors = vectors_to_mark();
+    detail::check_constraint(weights, constraint_);
     // The buffer begins with the first step that uses momentum.
     if constexpr (Parameter::SizeAtCompileTime == Eigen::Dynamic) {
       if (!has_momentum() && steps_ == 0) momentum_ = Parameter();
     }
     const bool first = has_momentum() && (steps_ == 0 || momentum_.size() == 0);
     if (has_momentum() && momentum_.size() == 0) momentum_.setZero(rows_, cols_);
-    if (has_momentum()) detail::require_shape("Sgd", "momentum()", momentum_, rows_, cols_);
-    detail::check_constraint(weights, constraint_);
+    prepare_projection(vectors);
     ++steps_;
     return {options_, first};
+  }
+
+  Eigen::Index vectors_to_mark() const {
+    return detail::vectors_to_mark("Sgd", options_.after_projection, constraint_, rows_, cols_);
+  }
+
+  void prepare_projection(Eigen::Index vectors) {
+    const bool in_use = momentum_.size() != 0;
+    after_projection_.prepare(in_use ? options_.after_projection : Momentum::keep, vectors);
   }
 
   void check_options() const {
@@ -199,6 +218,7 @@ class Sgd {
   SgdOptions options_;
   C constraint_;
   Parameter momentum_;
+  detail::AfterProjection after_projection_;
   Eigen::Index steps_ = 0;
 };
 

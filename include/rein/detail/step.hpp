@@ -10,6 +10,7 @@
 #include <Eigen/Core>
 
 #include <rein/constraint.hpp>
+#include <rein/detail/after_projection.hpp>
 #include <rein/detail/constrain_norms.hpp>
 #include <rein/detail/error.hpp>
 #include <rein/detail/norm_pass.hpp>
@@ -17,6 +18,8 @@
 #include <rein/detail/parallel.hpp>
 #include <rein/detail/scalar.hpp>
 #include <rein/detail/view.hpp>
+#include <rein/grouping.hpp>
+#include <rein/momentum.hpp>
 
 // What the optimizers share: an update of weights and state, element by element, a chunk at a time.
 
@@ -257,15 +260,51 @@ void check_constraint(W& weights, const C& constraint) {
   }
 }
 
+inline Index vectors_of(PerRow, Index rows, Index) { return rows; }
+inline Index vectors_of(PerCol, Index, Index cols) { return cols; }
+inline Index vectors_of(Whole, Index, Index) { return 1; }
+inline Index vectors_of(const PerFilter& kernel, Index rows, Index cols) {
+  return (std::min)(kernel.filters, rows * cols);  // what does not fit is refused by a step
+}
+
+// How many vectors a constraint may change in weights of a shape. Refuses an option that needs to
+// know which ones, where the constraint does not tell.
+template <class C>
+Index vectors_to_mark(const char* owner, Momentum after_projection,
+                      [[maybe_unused]] const C& constraint, [[maybe_unused]] Index rows,
+                      [[maybe_unused]] Index cols) {
+  if constexpr (NormConstraint<C>) {
+    return vectors_of(constraint.grouping(), rows, cols);
+  } else {
+    if (after_projection != Momentum::keep && !std::is_same_v<C, Unconstrained>) {
+      invalid_argument(std::string("rein::") + owner + ": after_projection is " +
+                       (after_projection == Momentum::reset ? "reset" : "tangent") +
+                       "; it must be keep unless the constraint is one of norms, such as MaxNorm");
+    }
+    return 0;
+  }
+}
+
 // Updates the weights and applies the constraint: in one pass over memory where the constraint is
 // one of norms, else one after the other. The weights come out the same to the bit.
-template <class W, class Walk, class C>
-Report step_and_constrain(W& weights, const Walk& walk, C& constraint) {
-  if constexpr (NormConstraint<C> && Walk::in_memory) {
+template <class W, class Walk, class C, class State>
+Report step_and_constrain(W& weights, const Walk& walk, C& constraint,
+                          [[maybe_unused]] AfterProjection& after,
+                          [[maybe_unused]] State& momentum) {
+  if constexpr (NormConstraint<C>) {
     const auto view = make_view(weights, constraint.grouping());
     const auto rule = rule_for(constraint, view);
-    using Pass = NormPass<std::remove_const_t<decltype(view)>>;
-    return Pass(view, rule, {}, typename Pass::Refresher(&walk)).all();
+    using Pass = NormPass<std::remove_const_t<decltype(view)>, MarkChanged>;
+    typename Pass::Refresher refresh;
+    if constexpr (Walk::in_memory) {
+      refresh = typename Pass::Refresher(&walk);
+    } else {
+      walk.all();
+    }
+    const Pass pass(view, rule, after.mark(), refresh);
+    const Report report = pass.all();
+    after.template treat<W>(view, momentum, report.changed);
+    return report;
   } else {
     walk.all();
     return apply_constraint(constraint, weights);
@@ -274,11 +313,23 @@ Report step_and_constrain(W& weights, const Walk& walk, C& constraint) {
 
 // Applies the constraint after a step of the listed rows: to these where it is one of the rows'
 // norms, else to all weights.
-template <class W, class Rows, class C>
-Report constrain_listed_rows(W& weights, [[maybe_unused]] const Rows& rows, C& constraint) {
-  if constexpr (RowNormConstraint<C>) {
+template <class W, class Rows, class C, class State>
+Report constrain_listed_rows(W& weights, [[maybe_unused]] const Rows& rows, C& constraint,
+                             [[maybe_unused]] AfterProjection& after,
+                             [[maybe_unused]] State& momentum) {
+  if constexpr (NormConstraint<C>) {
     const auto view = make_view(weights, constraint.grouping());
-    return pass_over(view, rule_for(constraint, view), rows);
+    const auto rule = rule_for(constraint, view);
+    const NormPass pass(view, rule, after.mark());
+    Report report;
+    if constexpr (RowNormConstraint<C>) {
+      for (Index k = 0; k < rows.size(); ++k) report += pass.some(rows[k], rows[k] + 1);
+      after.template treat_listed<W>(view, momentum, rows);
+    } else {
+      report = pass.all();
+      after.template treat<W>(view, momentum, report.changed);
+    }
+    return report;
   } else {
     return apply_constraint(constraint, weights);
   }
