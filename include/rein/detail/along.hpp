@@ -24,52 +24,69 @@ class AlongVectors {
   using Real = typename Traits::Real;
 
  public:
-  AlongVectors(const StridedView<Entry>& view, const Refresh<Entry>& refresh = no_refresh<Entry>)
-      : view_(view), refresh_(refresh), native_(is_native<Scalar> && view.inner_stride == 1) {}
+  explicit AlongVectors(const StridedView<Entry>& view)
+      : AlongVectors(view, 0, view.vectors, no_refresh<Entry>) {}
+
+  // To take the vectors [begin, end), in this order where they are to be refreshed.
+  AlongVectors(const StridedView<Entry>& view, Index begin, Index end,
+               const Refresh<Entry>& refresh)
+      : view_(view),
+        refresh_(refresh),
+        native_(is_native<Scalar> && view.inner_stride == 1),
+        refreshed_(begin * view.length()),
+        end_(end * view.length()) {}
 
   // Short vectors stay in the first cache between being summed and being scaled.
   bool are_short() const {
     return native_ && view_.outer == 1 && length() <= longest_short_vector<Real>;
   }
 
-  // Whether scaling can go along with summing.
-  bool native() const { return native_; }
-
-  // Calls use(square_sum) with the function that sums the squares of one short vector. Whole
-  // packets are told apart here, once for all vectors: their branches took a quarter of the time.
-  template <class Use>
-  EIGEN_STRONG_INLINE auto with_short_square_sum(const Use& use) const {
-    using Eigen::internal::predux;
-    constexpr Index lanes = packet_size<Real>;
-    const Index n = length();
-    if (n == half_packet_size<Real>) {
-      return use([](const Real* x) { return predux(sum_of_columns<1, HalfPacket<Real>>(x, 0)); });
-    }
-    if (n < lanes) return use([n](const Real* x) { return tiny_square_sum(x, n); });
-    if (n == lanes) return use([](const Real* x) { return predux(sum_of_packets<1>(x)); });
-    if (n == 2 * lanes) return use([](const Real* x) { return predux(sum_of_packets<2>(x)); });
-    if (n <= longest_tiny_vector<Real>) {
-      return use([n](const Real* x) { return predux(tree_square_sum(x, n)); });
-    }
-    return use([n](const Real* x) { return short_square_sum(x, n); });
+  // Whether a vector is better scaled while the next one is summed. Not from memory, which is read
+  // faster without stores in between.
+  bool scales_beside() const {
+    constexpr Index cached = 16 << 20;
+    return native_ && view_.vectors * bytes() <= cached;
   }
 
   // Short vectors to take together: 16 KiB of them, which stay in the first cache.
-  static constexpr Index most_together = 64;
+  static constexpr Index most_together = 256;
   Index together() const {
-    constexpr Index reals = 16384 / static_cast<Index>(sizeof(Real));
-    return (std::min)(reals / length(), most_together);
+    const Index reals = (refresh_ ? 4096 : 16384) / static_cast<Index>(sizeof(Real));
+    if (view_.vectors * length() <= reals) return (std::min)(view_.vectors, most_together);
+    return (std::min)(reals / length() + 1, most_together);
   }
 
   // The sums of squares of the short vectors [first, first + count).
   EIGEN_STRONG_INLINE void square_sums(Index first, Index count, Real* sums) const {
-    refresh(first, count);
-    with_short_square_sum([&](const auto& square_sum) {
+    using Eigen::internal::predux;
+    constexpr Index lanes = packet_size<Real>;
+    const Index n = length();
+    // Whole packets are told apart once for all vectors: their branches took a quarter of the time.
+    const auto each = [&](const auto& square_sum) {
       const Real* run = as_reals(view_.at(0, first));
-      for (Index k = 0; k < count; ++k, run += view_.vector_stride * Traits::components) {
-        sums[k] = square_sum(run);
-      }
-    });
+      for (Index k = 0; k < count; ++k, run += stride()) sums[k] = square_sum(run);
+    };
+    if (n > longest_tiny_vector<Real>) {
+      each([n](const Real* x) { return short_square_sum(x, n); });
+    } else if (n == half_packet_size<Real>) {
+      each([](const Real* x) { return predux(sum_of_columns<1, HalfPacket<Real>>(x, 0)); });
+    } else if (n < lanes) {
+      each([n](const Real* x) { return tiny_square_sum(x, n); });
+    } else if (n == lanes) {
+      each([](const Real* x) { return predux(sum_of_packets<1>(x)); });
+    } else if (n == 2 * lanes) {
+      each([](const Real* x) { return predux(sum_of_packets<2>(x)); });
+    } else {
+      each([n](const Real* x) { return predux(tree_square_sum(x, n)); });
+    }
+  }
+
+  // Sums that are wrong by up to this part of themselves, and worth it.
+  bool can_be_rough() const { return length() > longest_tiny_vector<Real> && view_.vectors >= 4; }
+  static constexpr Real rough_error = 16 * Eigen::NumTraits<Real>::epsilon();
+  EIGEN_STRONG_INLINE void rough_square_sums(Index first, Index count, Real* sums) const {
+    const Real* run = as_reals(view_.at(0, first));
+    for (Index k = 0; k < count; ++k, run += stride()) sums[k] = rough_square_sum(run, length());
   }
 
   // Multiplies the short vectors [first, first + count) by their factors; where that is 1, nothing
@@ -80,13 +97,18 @@ class AlongVectors {
     }
   }
 
-  // Refreshes the vectors [first, first + count).
-  void refresh(Index first, Index count) const {
+  // Refreshes the entries before entry i of part o of vector v, a chunk at a time.
+  void refresh_to(Index v, Index o, Index i) const {
     if (!refresh_) return;
-    if (view_.vector_stride == view_.inner) {
-      refresh_(view_.at(0, first), count * view_.inner);
-    } else {
-      for (Index k = 0; k < count; ++k) refresh_(view_.at(0, first + k), view_.inner);
+    constexpr Index chunk = 4096 / static_cast<Index>(sizeof(Scalar));
+    const Index wanted = (std::min)((v * view_.outer + o) * view_.inner + i, end_);
+    const bool contiguous = view_.outer == 1 && view_.vector_stride == view_.inner;
+    while (refreshed_ < wanted) {
+      const Index run = contiguous ? 0 : refreshed_ / view_.inner;
+      const Index begin = refreshed_ - run * view_.inner;
+      const Index n = (std::min)(chunk, contiguous ? end_ - refreshed_ : view_.inner - begin);
+      refresh_(view_.at(run % view_.outer, run / view_.outer) + begin, n);
+      refreshed_ += n;
     }
   }
 
@@ -94,7 +116,9 @@ class AlongVectors {
   Real square_sum(Index v) const {
     if (in_parts()) return square_sum_of_parts();
     if (are_short()) {
-      return with_short_square_sum([&](const auto& sum) { return sum(as_reals(view_.at(0, v))); });
+      Real sum = 0;
+      square_sums(v, 1, &sum);
+      return sum;
     }
     return square_sum(v, [](Index, Index, Index) {}).total();
   }
@@ -148,8 +172,9 @@ class AlongVectors {
     return view;
   }
 
-  // The Reals of a run.
+  // The Reals of a run, and from one vector to the next.
   Index length() const { return view_.inner * Traits::components; }
+  Index stride() const { return view_.vector_stride * Traits::components; }
 
   Index bytes() const { return view_.length() * static_cast<Index>(sizeof(Scalar)); }
 
@@ -158,7 +183,7 @@ class AlongVectors {
     in_parallel(parts, 1, bytes(), [&](Index begin, Index end) {
       for (Index p = begin; p < end; ++p) {
         const StridedView<Entry> view = part(p);
-        sums[p] = AlongVectors(view, refresh_).square_sum(0, [](Index, Index, Index) {});
+        sums[p] = AlongVectors(view, 0, 1, refresh_).square_sum(0, [](Index, Index, Index) {});
       }
     });
     return SquareSum<Real>::total(sums, parts);
@@ -168,7 +193,7 @@ class AlongVectors {
     in_parallel(parts, 1, bytes(), [&](Index begin, Index end) {
       for (Index p = begin; p < end; ++p) {
         const StridedView<Entry> view = part(p);
-        AlongVectors(view, refresh_).scale_here(0, factor);
+        AlongVectors(view).scale_here(0, factor);
       }
     });
   }
@@ -182,7 +207,7 @@ class AlongVectors {
         constexpr Index components = Traits::components;
         sum.add(
             as_reals(run), length(),
-            [&](Index i, Index n) { refresh_(run + i / components, n / components); },
+            [&](Index i, Index n) { refresh_to(v, o, (i + n) / components); },
             [&](Index i, Index n) { beside(o, i / components, n / components); });
       } else {
         add_converted(run, sum);
@@ -207,6 +232,8 @@ class AlongVectors {
   const StridedView<Entry>& view_;
   const Refresh<Entry>& refresh_;
   bool native_;
+  mutable Index refreshed_;  // how many entries are, vector by vector
+  Index end_;
 };
 
 }  // namespace rein::detail

@@ -27,6 +27,12 @@ inline constexpr bool is_only<Only<Indices>> = true;
 template <class T>
 inline constexpr bool is_only<const T> = is_only<T>;
 
+// What a norm constraint asks of the vectors of a view.
+template <class C, class View>
+auto rule_for(const C& constraint, const View& view) {
+  return NormRule<typename View::Scalar>(band_for(constraint, view.length()), view.length());
+}
+
 template <class With, class Factor>
 void tell([[maybe_unused]] const With& with, [[maybe_unused]] Index v,
           [[maybe_unused]] const Factor& factor) {
@@ -36,12 +42,13 @@ void tell([[maybe_unused]] const With& with, [[maybe_unused]] Index v,
 // Applies a rule to the vectors that an only() among the arguments lists, or to all of them, and
 // their factors to what is tied() to them.
 template <class View, class... With>
-Report pass_over(const View& view, const NormBand& band, const With&... with) {
+Report pass_over(const View& view, const NormRule<typename View::Scalar>& rule,
+                 const With&... with) {
   if constexpr (sizeof...(With) == 0) {
-    return NormPass<View>(view, band).all();
+    return NormPass<View>(view, rule).all();
   } else {
     const auto rescale_tied = [&](Index v, const auto& factor) { (tell(with, v, factor), ...); };
-    const NormPass pass(view, band, rescale_tied);
+    const NormPass pass(view, rule, rescale_tied);
     if constexpr ((is_only<With> || ...)) {
       Report report;
       const auto run_listed = [&](const auto& argument) {
@@ -71,7 +78,7 @@ Report constrain_norms(W&& weights, const G& grouping, const C& constraint, cons
   if constexpr (Weights<W>) {
     auto view = make_view(weights, grouping);
     (with.template check<W>(view.vectors), ...);
-    return pass_over(view, band_for(constraint, view.length()), with...);
+    return pass_over(view, rule_for(constraint, view), with...);
   } else {
     return {};
   }

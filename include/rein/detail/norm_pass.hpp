@@ -38,7 +38,10 @@ void for_each_block(const StridedView<Entry>& view, Index begin, Index end, cons
   using Traits = ScalarTraits<std::remove_const_t<Entry>>;
   constexpr Index lanes = block_lanes<typename Traits::Real>;
   const Index width = view.inner * Traits::components;
-  const Index step = width == 1 ? lanes : lanes / width;
+  const Index most = lanes / width;
+  // Blocks of about the same size, and whole lines of the cache.
+  const Index blocks = (end - begin + most - 1) / most;
+  const Index step = blocks == 1 ? most : (std::min)(((end - begin) / blocks / 64 + 1) * 64, most);
   for (Index first = begin; first < end; first += step) {
     visit(first, (std::min)(step, end - first));
   }
@@ -85,10 +88,11 @@ Index rescale_vectors(const View& view, const Factors& factors) {
   } else {
     for_each_block(view, 0, view.vectors, [&](Index first, Index vectors) {
       LaneBlock block(view, first, vectors);
+      const Index before = changed;
       for (Index k = 0; k < vectors; ++k) {
-        if (needed(first + k)) block.note_factor(k, factors[first + k]);
+        block.factors()[k] = needed(first + k) ? factors[first + k] : 1;
       }
-      block.scale();
+      block.scale(changed - before);
     });
   }
   return changed;
@@ -110,9 +114,9 @@ class NormPass {
  public:
   using Refresher = Refresh<Scalar>;
 
-  NormPass(const View& view, const NormBand& band, const Changed& changed = {},
+  NormPass(const View& view, const NormRule<Scalar>& rule, const Changed& changed = {},
            const Refresher& refresh = no_refresh<Scalar>)
-      : view_(view), rule_(band, view.length()), changed_(changed), refresh_(refresh) {}
+      : view_(view), rule_(rule), changed_(changed), refresh_(refresh) {}
 
   // All vectors, by more than one thread where that pays.
   Report all() const {
@@ -156,7 +160,7 @@ class NormPass {
   };
 
   void along(Index begin, Index end, Tally& tally) const {
-    const AlongVectors vectors(view_, refresh_);
+    const AlongVectors vectors(view_, begin, end, refresh_);
     if (vectors.are_short()) {
       along_short(vectors, begin, end, tally);
     } else {
@@ -171,14 +175,47 @@ class NormPass {
     constexpr Index most = AlongVectors<Scalar>::most_together;
     Real sums[most], factors[most];
     const Index together = vectors.together();
+    bool roughly = vectors.can_be_rough();
     for (Index first = begin; first < end; first += together) {
       const Index count = (std::min)(together, end - first);
+      vectors.refresh_to(first + count, 0, 0);
+      if (roughly) {
+        vectors.rough_square_sums(first, count, sums);
+        if (decide_roughly(vectors, first, count, sums, tally)) continue;
+      }
       vectors.square_sums(first, count, sums);
-      if (all_satisfied(sums, count, tally)) continue;
-      decide(first, count, sums, factors, tally);
-      vectors.scale(first, count, factors);
+      const Index changed = decide(first, count, sums, factors, tally);
+      if (changed != 0) vectors.scale(first, count, factors);
+      roughly = few(changed, count) && vectors.can_be_rough();
     }
   }
+
+  // Decides by rough sums on the vectors that surely are satisfied; those that may not be, or may
+  // have the largest norm so far, are summed well. Leaves all of them where these are many.
+  bool decide_roughly(const AlongVectors<Scalar>& vectors, Index first, Index count,
+                      const Real* rough_sums, Tally& tally) const {
+    constexpr Real error = AlongVectors<Scalar>::rough_error;
+    const auto extremes = rule_.extremes(rough_sums, count);
+    if (!extremes.finite()) return false;
+    const Real largest = (std::max)(tally.largest_square, extremes.largest * (1 - error));
+    const Real low = rule_.least_satisfied() * (1 + error);
+    const Real high = (std::min)(rule_.most_satisfied(), largest) * (1 - error);
+    if (extremes.least > low && extremes.largest < high) return true;
+    const auto unsure = [=](Real sum) { return int(sum <= low) | int(sum >= high); };
+    Index number = 0;
+    for (Index k = 0; k < count; ++k) number += unsure(rough_sums[k]);
+    if (!few(number, count)) return false;
+    for (Index k = 0; k < count; ++k) {
+      if (unsure(rough_sums[k]) == 0) continue;
+      Real square_sum = 0;
+      vectors.square_sums(first + k, 1, &square_sum);
+      const Real factor = factor_for(first + k, square_sum, tally);
+      if (factor != 1) vectors.scale(first + k, factor);
+    }
+    return true;
+  }
+
+  static bool few(Index vectors, Index of) { return 4 * vectors <= of + 4; }
 
   void along_long(const AlongVectors<Scalar>& vectors, Index begin, Index end, Tally& tally) const {
     Real factor = 1;  // by which the last vector is still to be multiplied
@@ -186,7 +223,7 @@ class NormPass {
       const Real square_sum =
           factor == 1 ? vectors.square_sum(v) : vectors.square_sum_and_scale(v, v - 1, factor);
       factor = factor_for(v, square_sum, tally);
-      if (factor != 1 && !vectors.native()) {
+      if (factor != 1 && !vectors.scales_beside()) {
         vectors.scale(v, factor);
         factor = 1;
       }
@@ -198,38 +235,40 @@ class NormPass {
     for_each_block(view_, begin, end, [&](Index first, Index vectors) {
       LaneBlock block(view_, first, vectors, refresh_);
       const Real* square_sums = block.square_sums();
-      if (all_satisfied(square_sums, vectors, tally)) return;
-      constexpr Index together = 64;
-      Real factors[together];
-      for (Index part = 0; part < vectors; part += together) {
-        const Index count = (std::min)(together, vectors - part);
-        decide(first + part, count, square_sums + part, factors, tally);
-        for (Index k = 0; k < count; ++k) {
-          if (factors[k] != 1) block.note_factor(part + k, factors[k]);
-        }
-      }
-      block.scale();
+      block.scale(decide(first, vectors, square_sums, block.factors(), tally));
     });
   }
 
-  bool all_satisfied(const Real* square_sums, Index vectors, Tally& tally) const {
-    Real largest;
-    if (!rule_.all_satisfied(square_sums, vectors, largest)) return false;
-    tally.largest_square = (std::max)(tally.largest_square, largest);
-    return true;
+  // Finds what the vectors [first, first + count) are to be multiplied by, 1 for those that stay;
+  // returns how many do not. Where all stay, the factors are not written.
+  Index decide(Index first, Index count, const Real* square_sums, Real* factors,
+               Tally& tally) const {
+    const auto extremes = rule_.extremes(square_sums, count);
+    if (!rule_.satisfied(extremes)) {
+      return decide_each(first, count, square_sums, extremes, factors, tally);
+    }
+    tally.largest_square = (std::max)(tally.largest_square, extremes.largest);
+    return 0;
   }
 
-  // What the vectors [first, first + count) are to be multiplied by; 1 for those that stay.
-  EIGEN_DONT_INLINE void decide(Index first, Index count, const Real* square_sums, Real* factors,
-                                Tally& tally) const {
-    const bool plain = rule_.is_plain();
-    if (plain) rule_.plain_factors(square_sums, count, factors);
-    for (Index k = 0; k < count; ++k) {
-      const Real square_sum = square_sums[k];
-      factors[k] = plain && rule_.safe(square_sum) && !rule_.satisfied(square_sum)
-                       ? counted(first + k, square_sum, factors[k], tally)
-                       : factor_for(first + k, square_sum, tally);
+  EIGEN_DONT_INLINE Index decide_each(Index first, Index count, const Real* square_sums,
+                                      const typename NormRule<Scalar>::Extremes& extremes,
+                                      Real* factors, Tally& tally) const {
+    Index changed = 0;
+    if (rule_.is_plain() && extremes.safe()) {
+      tally.largest_square = (std::max)(tally.largest_square, extremes.largest);
+      changed = rule_.plain_factors(square_sums, count, factors);
+      tally.changed += changed;
+      for (Index k = 0; k < count && !std::is_same_v<Changed, Untold>; ++k) {
+        if (factors[k] != 1) changed_(first + k, factors[k]);
+      }
+    } else {
+      for (Index k = 0; k < count; ++k) {
+        factors[k] = factor_for(first + k, square_sums[k], tally);
+        changed += factors[k] != 1;
+      }
     }
+    return changed;
   }
 
   // What vector v is to be multiplied by; 1 if it stays.
@@ -288,7 +327,7 @@ class NormPass {
   }
 
   const View& view_;
-  NormRule<Scalar> rule_;
+  const NormRule<Scalar>& rule_;
   Changed changed_;
   const Refresher& refresh_;
 };

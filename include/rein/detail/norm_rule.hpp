@@ -95,15 +95,20 @@ class NormRule {
   // Whether the vector is satisfied; false also where the sum is not safe.
   bool satisfied(Real square_sum) const { return bits_of(square_sum) - least_bits_ <= span_; }
 
-  // Whether all vectors are, and then the largest square. Their sum tells of a NaN or an Inf, which
-  // the least and the largest may have missed.
-  bool all_satisfied(const Real* square_sums, Index vectors, Real& largest) const {
+  // The least and the largest of some sums of squares. Their sum tells of a NaN or an Inf, which
+  // the other two may have missed.
+  struct Extremes {
+    Real least, largest, sum;
+    bool safe() const { return NormRule::safe(least) && NormRule::safe(largest) && finite(); }
+    bool finite() const { return bits_of(sum) <= most_safe; }
+  };
+
+  static Extremes extremes(const Real* square_sums, Index vectors) {
     using namespace Eigen::internal;
     constexpr Index step = packet_size<Real>;
-    Real least = square_sums[0], sum = 0;
-    largest = least;
+    Extremes found{square_sums[0], square_sums[0], 0};
     Index v = 0;
-    if (vectors >= 2 * step) {
+    if (vectors >= step) {
       auto low = ploadu<Packet<Real>>(square_sums), high = low, total = low;
       for (v = step; v + step <= vectors; v += step) {
         const auto squares = ploadu<Packet<Real>>(square_sums + v);
@@ -111,15 +116,24 @@ class NormRule {
         high = pmax(high, squares);
         total = padd(total, squares);
       }
-      least = predux_min(low), largest = predux_max(high), sum = predux(total);
+      found = {predux_min(low), predux_max(high), predux(total)};
     }
     for (; v < vectors; ++v) {
-      least = (std::min)(least, square_sums[v]);
-      largest = (std::max)(largest, square_sums[v]);
-      sum += square_sums[v];
+      found.least = (std::min)(found.least, square_sums[v]);
+      found.largest = (std::max)(found.largest, square_sums[v]);
+      found.sum += square_sums[v];
     }
-    return satisfied(largest) && satisfied(least) && bits_of(sum) <= most_safe;
+    return found;
   }
+
+  bool satisfied(const Extremes& of) const {
+    return satisfied(of.largest) && satisfied(of.least) && of.finite();
+  }
+
+  // Between these, and they, are the sums of squares that are satisfied; where there are none, both
+  // are negative.
+  Real least_satisfied() const { return std::bit_cast<Real>(least_bits_); }
+  Real most_satisfied() const { return std::bit_cast<Real>(least_bits_ + span_); }
 
   bool satisfied(const ScaledNumber& norm) const {
     if (norm.mantissa == 0 || band_.rate == 0) return true;
@@ -146,11 +160,19 @@ class NormRule {
     return low_ == 0 && band_.rate == 1 && high_ >= safe_norm && high_ <= large;
   }
 
-  // high / norm for each of the vectors.
-  void plain_factors(const Real* square_sums, Index vectors, Real* factors) const {
-    using Reals = Eigen::Array<Real, Eigen::Dynamic, 1>;
-    Eigen::Map<Reals>(factors, vectors) =
-        high_ / exact_sqrt(Eigen::Map<const Reals>(square_sums, vectors));
+  // The factor for each of the vectors, 1 for the satisfied ones; returns how many are not. For
+  // safe sums and a plain rule.
+  Index plain_factors(const Real* square_sums, Index vectors, Real* factors) const {
+    using namespace Eigen::internal;
+    const Real most = most_satisfied();
+    over_lanes<Real>(vectors, [&]<class P>(Index v, P) {
+      const P squares = ploadu<P>(square_sums + v);
+      const P shrinking = pdiv(pset1<P>(high_), exact_root(squares));
+      pstoreu(factors + v, pselect(pcmp_lt(pset1<P>(most), squares), shrinking, pset1<P>(Real(1))));
+    });
+    Index changed = 0;
+    for (Index v = 0; v < vectors; ++v) changed += factors[v] != 1;
+    return changed;
   }
 
   // Whether a factor may be so close to 1 that it changes no bit.

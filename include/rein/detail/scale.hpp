@@ -46,12 +46,14 @@ void scale_run(Scalar* x, Index n, typename ScalarTraits<Scalar>::Real factor) {
   }
 }
 
-// n adjacent numbers by a factor each.
-template <class Real>
-void scale_lanes(Real* x, const Real* factors, Index n) {
+// n lanes of Count columns, `stride` apart, by a factor for each lane.
+template <int Count, class Real>
+void scale_columns(Real* x, Index stride, const Real* factors, Index n) {
   using namespace Eigen::internal;
-  over_lanes<Real>(n, [&]<class P>(Index i, P) {
-    pstoreu(x + i, pmul(ploadu<P>(x + i), ploadu<P>(factors + i)));
+  over_lanes<Real>(n, [=]<class P>(Index lane, P) {
+    const P factor = ploadu<P>(factors + lane);
+    Real* place = x + lane;
+    for (int c = 0; c < Count; ++c, place += stride) pstoreu(place, pmul(ploadu<P>(place), factor));
   });
 }
 

@@ -263,9 +263,9 @@ template <class W, class Walk, class C>
 Report step_and_constrain(W& weights, const Walk& walk, C& constraint) {
   if constexpr (NormConstraint<C> && Walk::in_memory) {
     const auto view = make_view(weights, constraint.grouping());
+    const auto rule = rule_for(constraint, view);
     using Pass = NormPass<std::remove_const_t<decltype(view)>>;
-    return Pass(view, band_for(constraint, view.length()), {}, typename Pass::Refresher(&walk))
-        .all();
+    return Pass(view, rule, {}, typename Pass::Refresher(&walk)).all();
   } else {
     walk.all();
     return apply_constraint(constraint, weights);
@@ -278,7 +278,7 @@ template <class W, class Rows, class C>
 Report constrain_listed_rows(W& weights, [[maybe_unused]] const Rows& rows, C& constraint) {
   if constexpr (RowNormConstraint<C>) {
     const auto view = make_view(weights, constraint.grouping());
-    return pass_over(view, band_for(constraint, view.length()), rows);
+    return pass_over(view, rule_for(constraint, view), rows);
   } else {
     return apply_constraint(constraint, weights);
   }
