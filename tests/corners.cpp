@@ -148,6 +148,32 @@ void limits_below_the_smallest_normal() {
   }
 }
 
+// What comes out does not depend on where in memory the weights begin.
+template <class Scalar>
+void same_bits_at_any_alignment() {
+  laws::Random random(24);
+  INFO("REIN_TEST_SEED=" << laws::seed());
+  for (const auto& [rows, cols] :
+       {std::pair<Index, Index>{7, 530}, {530, 7}, {37, 41}, {1, 2051}, {2051, 2}}) {
+    Matrix<Scalar> start(rows, cols);
+    oracle::Weights weights = oracle::copy_of(start);
+    for (double& number : weights.numbers) number = random.between(-1, 1);
+    oracle::assign(start, weights);
+    std::vector<Scalar> memory(static_cast<std::size_t>(rows * cols) + 32);
+    oracle::Weights first = weights;
+    for (Index offset = 0; offset < 32; offset += 1 + offset / 8) {
+      Eigen::Map<Matrix<Scalar>> w(memory.data() + offset, rows, cols);
+      w = start;
+      rein::MaxNorm{0.5, rein::per_row}(w);
+      rein::MaxNorm{0.25, rein::per_col}(w);
+      rein::MaxNorm{0.125, rein::whole}(w);
+      if (offset == 0) first = oracle::copy_of(w);
+      INFO(first.format.name << " " << rows << " x " << cols << ", " << offset << " entries on");
+      CHECK(oracle::same_bits(oracle::copy_of(w), first));
+    }
+  }
+}
+
 // The entries' bytes.
 template <class W>
 std::vector<unsigned char> memory_of(const W& w) {
@@ -401,6 +427,14 @@ TEST_CASE("corners: zeros keep their signs") {
   check(float(), rein::NonNegative{});
   check(float(), rein::MaxSpectralNorm{1});
   check(double(), rein::L1Ball{1e4, rein::per_row});
+}
+
+TEST_CASE("corners: the same bits at any alignment") {
+  same_bits_at_any_alignment<double>();
+  same_bits_at_any_alignment<Eigen::half>();
+  same_bits_at_any_alignment<Eigen::bfloat16>();
+  same_bits_at_any_alignment<std::complex<float>>();
+  same_bits_at_any_alignment<std::complex<double>>();
 }
 
 TEST_CASE("corners: one NaN or Inf at every place: float") { not_finite_at_every_place<float>(); }
