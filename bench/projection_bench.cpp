@@ -1,16 +1,14 @@
 // MaxNorm beside the passes over the same memory that limit it and beside hand-written Eigen.
 //
-//     read/<scalar>/<shape>                                   W.squaredNorm()
-//     scale/<scalar>/<shape>                                  W *= s
+//     read/<scalar>/<shape>/<order>                                   W.squaredNorm()
+//     scale/<scalar>/<shape>/<order>                                  W *= s
 //     project/<scalar>/<shape>/<grouping>/<order>/<violators>         rein::MaxNorm
 //     hand/<scalar>/<shape>/<grouping>/<order>/<violators>/<variant>  by_hand.hpp
 //
 // A shape is rows x cols, marked `fixed` where the matrix' type has it, or the dims of a kernel in
-// the order of its layout. bytes_per_second counts the weights' bytes once, whatever the pass. All
-// benchmarks of one scalar, shape and order use the same memory. bench/ratios.py runs and pairs
-// them.
+// the order of its layout. All benchmarks of one scalar, shape and order use the same memory.
+// bench/ratios.py runs and pairs them.
 
-#include <algorithm>
 #include <cmath>
 #include <map>
 #include <memory>
@@ -22,9 +20,10 @@
 #include <benchmark/benchmark.h>
 
 #include <rein/grouping.hpp>
-#include <rein/max_norm.hpp>
+#include <rein/norms.hpp>
 
 #include "by_hand.hpp"
+#include "projection.hpp"
 #include "violation.hpp"
 
 namespace {
@@ -41,84 +40,31 @@ W& weights_of_shape(Index rows, Index cols) {
   return *matrix;
 }
 
-// About 10 ms of work for one repetition.
-template <class W>
-benchmark::IterationCount iterations(Index rows, Index cols) {
-  const double bytes = static_cast<double>(rows * cols) * sizeof(typename W::Scalar);
-  return static_cast<benchmark::IterationCount>((std::max)(2.0, 1e7 / (20 + 0.1 * bytes)));
-}
-
-template <class W>
-void count_bytes(benchmark::State& state, const W& weights) {
-  state.SetBytesProcessed(state.iterations() * weights.size() *
-                          static_cast<Index>(sizeof(typename W::Scalar)));
-}
-
-template <class W>
-void read(benchmark::State& state, W& weights) {
-  bench::fill_randomly(weights);
-  for (auto _ : state) {
-    benchmark::DoNotOptimize(weights.squaredNorm());
-    benchmark::ClobberMemory();
-  }
-  count_bytes(state, weights);
-}
-
-template <class W>
-void scale(benchmark::State& state, W& weights) {
-  bench::fill_randomly(weights);
-  auto factor = static_cast<typename W::Scalar>(2);
-  for (auto _ : state) {
-    weights *= factor;
-    factor = 1 / factor;
-    benchmark::DoNotOptimize(weights.data());
-    benchmark::ClobberMemory();
-  }
-  count_bytes(state, weights);
-}
-
-template <class W, class G>
-void project(benchmark::State& state, W& weights, const G& grouping, Violators violators) {
-  bench::ShrinkingLimit limits(weights, grouping, violators);
-  Index changed = 0;
-  for (auto _ : state) {
-    const rein::MaxNorm max_norm{limits.next(), grouping};
-    rein::Report report = max_norm(weights);
-    changed += report.changed;
-    benchmark::DoNotOptimize(report);
-    benchmark::ClobberMemory();
-  }
-  if (changed != limits.expected() * state.iterations()) {
-    state.SkipWithError("other vectors were changed than meant");
-  }
-  count_bytes(state, weights);
-}
-
 template <template <class> class Hand, class W, class G>
 void by_hand(benchmark::State& state, W& weights, const G& grouping, Violators violators) {
   using Scalar = typename W::Scalar;
   bench::ShrinkingLimit limits(weights, grouping, violators);
+  const auto run = [&](auto& m) {
+    Hand<std::remove_reference_t<decltype(m)>> hand(m);
+    hand(m, static_cast<Scalar>(limits.next()));
+    for (auto _ : state) {
+      hand(m, static_cast<Scalar>(limits.next()));
+      benchmark::ClobberMemory();
+    }
+  };
   // A W itself wherever there is one: its alignment is known.
   if constexpr (!W::IsRowMajor) {
-    Hand<W> hand(weights);
-    for (auto _ : state) {
-      hand(weights, static_cast<Scalar>(limits.next()));
-      benchmark::ClobberMemory();
-    }
+    run(weights);
   } else {
     auto transposed = weights.transpose();
-    Hand<decltype(transposed)> hand(transposed);
-    for (auto _ : state) {
-      hand(transposed, static_cast<Scalar>(limits.next()));
-      benchmark::ClobberMemory();
-    }
+    run(transposed);
   }
   const double largest = rein::norms(weights, grouping).maxCoeff();
   // Generous: a plain float sum of 8192 x 8192 squares misses by more than 0.1%.
   if (violators != Violators::none && std::abs(largest / limits.current() - 1) > 0.1) {
     state.SkipWithError("the limit is not kept");
   }
-  count_bytes(state, weights);
+  bench::count_bytes(state, weights);
 }
 
 // Registers the benchmarks of one type and shape.
@@ -136,8 +82,8 @@ class Shape {
                   std::to_string(cols)) {}
 
   const Shape& limits() const {
-    add("read/" + label_, [](auto& state, W& weights) { read(state, weights); });
-    add("scale/" + label_, [](auto& state, W& weights) { scale(state, weights); });
+    add("read/" + label_ + order, [](auto& state, W& weights) { bench::read(state, weights); });
+    add("scale/" + label_ + order, [](auto& state, W& weights) { bench::scale(state, weights); });
     return *this;
   }
 
@@ -146,7 +92,7 @@ class Shape {
     for (const Violators violators : {Violators::none, Violators::a_tenth, Violators::all}) {
       if (violators == Violators::a_tenth && std::is_same_v<G, rein::Whole>) continue;
       add("project/" + key(name, violators),
-          [=](auto& state, W& weights) { project(state, weights, grouping, violators); });
+          [=](auto& state, W& weights) { bench::project(state, weights, grouping, violators); });
     }
     (add_hand<Hand>(name, grouping), ...);
     return *this;
@@ -163,17 +109,19 @@ class Shape {
   }
 
  private:
+  static constexpr const char* order = W::IsRowMajor ? "/rowmajor" : "/colmajor";
+
   std::string key(const char* grouping, Violators violators) const {
-    return label_ + "/" + grouping + (W::IsRowMajor ? "/rowmajor/" : "/colmajor/") +
-           bench::name_of(violators);
+    return label_ + "/" + grouping + order + "/" + bench::name_of(violators);
   }
 
   template <class Run>
   void add(const std::string& name, Run run) const {
     const Index rows = rows_, cols = cols_;
+    const auto bytes = static_cast<double>(rows * cols) * sizeof(typename W::Scalar);
     benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) {
       run(state, weights_of_shape<W>(rows, cols));
-    })->Iterations(iterations<W>(rows, cols));
+    })->Iterations(bench::iterations_in(10, bytes));
   }
 
   Index rows_, cols_;
@@ -185,9 +133,9 @@ using ColMajor = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic, Eigen::Co
 template <class Scalar>
 using RowMajor = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
-// naive: also the loop over strided vectors, which takes half a second from 4096 x 4096 on.
+// The loop over strided vectors takes half a second at 4096 x 4096, and is never the best there.
 template <class W>
-void add_groupings(const Shape<W>& shape, bool naive) {
+void add_groupings(const Shape<W>& shape, bool small) {
   namespace hand = bench::by_hand;
   const auto along = [&](const char* name, const auto& grouping) {
     shape.template grouping<hand::along::Loop, hand::along::Statements>(name, grouping);
@@ -195,7 +143,7 @@ void add_groupings(const Shape<W>& shape, bool naive) {
   const auto across = [&](const char* name, const auto& grouping) {
     shape.template grouping<hand::across::EachColumn, hand::across::FourColumns,
                             hand::across::Statements>(name, grouping);
-    if (naive) shape.template add_hand<hand::across::Loop>(name, grouping);
+    if (small) shape.template add_hand<hand::across::Loop>(name, grouping);
   };
   if constexpr (W::IsRowMajor) {
     along("per_row", rein::per_row);
@@ -218,7 +166,7 @@ template <class Scalar>
 void add_square(Index size) {
   const Shape<ColMajor<Scalar>> shape(size, size);
   shape.limits().template grouping<bench::by_hand::Whole>("whole", rein::whole);
-  add_groupings(shape, size <= 256 || size == 4096);
+  add_groupings(shape, size <= 256);
 }
 
 // Kernels of 3 x 3, as many channels in as out. The matrix has the memory of the layout.
@@ -246,11 +194,17 @@ void add_all() {
   add_fixed<Scalar, 4>();
   add_fixed<Scalar, 8>();
   add_fixed<Scalar, 16>();
-  for (const Index size : {4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192}) {
-    add_square<Scalar>(size);
-  }
+  for (const Index size : {4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096}) add_square<Scalar>(size);
   for (const Index size : {16, 256, 4096}) {
-    add_groupings(Shape<RowMajor<Scalar>>(size, size), false);
+    const Shape<RowMajor<Scalar>> shape(size, size);
+    shape.limits();
+    add_groupings(shape, size <= 256);
+  }
+  // No multiple of a SIMD vector's length, and not square.
+  for (const auto& [rows, cols] : {std::pair<Index, Index>{7, 5}, {33, 100}}) {
+    const Shape<ColMajor<Scalar>> shape(rows, cols);
+    shape.limits();
+    add_groupings(shape, true);
   }
   for (const Index channels : {16, 128, 1536}) add_kernels<Scalar>(channels);
   // Long and flat: few long vectors, many short ones.
@@ -261,6 +215,11 @@ void add_all() {
   }
 }
 
-[[maybe_unused]] const bool added = (add_all<float>(), add_all<double>(), true);
+[[maybe_unused]] const bool added = [] {
+  add_all<float>();
+  add_all<double>();
+  add_square<float>(2048);  // for docs/plots/bandwidth.gp
+  return true;
+}();
 
 }  // namespace

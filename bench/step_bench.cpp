@@ -6,7 +6,6 @@
 //     step/<optimizer>/<scalar>/<shape>/alone
 //     step/<optimizer>/<scalar>/<shape>/<grouping>/<violators>       the matrices are column-major
 //
-// bytes_per_second counts the bytes of all streams: for Adam w, g, m, v in and w, m, v out.
 // bench/ratios.py runs and pairs them.
 
 #include <algorithm>
@@ -16,93 +15,16 @@
 #include <Eigen/Core>
 #include <benchmark/benchmark.h>
 
-#include <rein/adam.hpp>
-#include <rein/max_norm.hpp>
-#include <rein/sgd.hpp>
+#include <rein/grouping.hpp>
 
+#include "projection.hpp"
+#include "step.hpp"
 #include "violation.hpp"
 
 namespace {
 
-using bench::scalar_name, bench::Violators;
+using bench::AdamCase, bench::SgdCase, bench::Matrix, bench::scalar_name, bench::Violators;
 using Eigen::Index;
-
-template <class Scalar>
-using Matrix = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>;
-
-struct AdamCase {
-  static constexpr const char* name = "adam";
-  static constexpr int streams = 7;
-
-  template <class W, class C>
-  static auto make(const W& weights, const C& constraint) {
-    return rein::Adam{weights, rein::AdamOptions{.learning_rate = 1e-6}, constraint};
-  }
-};
-
-struct SgdCase {
-  static constexpr const char* name = "sgd";
-  static constexpr int streams = 5;
-
-  template <class W, class C>
-  static auto make(const W& weights, const C& constraint) {
-    return rein::Sgd{weights, rein::SgdOptions{.learning_rate = 1e-6, .momentum = 0.9}, constraint};
-  }
-};
-
-// One parameter with its gradient, the same for all benchmarks of a scalar and size.
-template <class Scalar>
-struct Parameter {
-  Matrix<Scalar> weights, gradient;
-};
-
-template <class Scalar>
-Parameter<Scalar>& parameter(Index size) {
-  static Parameter<Scalar> kept;
-  if (kept.weights.rows() != size) {
-    kept.weights.resize(size, size);
-    kept.gradient.resize(size, size);
-    bench::fill_randomly(kept.gradient, 2);
-  }
-  return kept;
-}
-
-template <class Optimizer, class Scalar>
-void count_bytes(benchmark::State& state, const Matrix<Scalar>& weights) {
-  state.SetBytesProcessed(state.iterations() * weights.size() * Optimizer::streams *
-                          static_cast<Index>(sizeof(Scalar)));
-}
-
-template <class Optimizer, class Scalar>
-void alone(benchmark::State& state, Index size) {
-  auto& [weights, gradient] = parameter<Scalar>(size);
-  bench::fill_randomly(weights);
-  auto optimizer = Optimizer::make(weights, rein::Unconstrained{});
-  optimizer.step(weights, gradient);  // the first step of Sgd only writes its momentum
-  for (auto _ : state) {
-    optimizer.step(weights, gradient);
-    benchmark::ClobberMemory();
-  }
-  count_bytes<Optimizer>(state, weights);
-}
-
-template <class Optimizer, class Scalar, class G>
-void constrained(benchmark::State& state, Index size, const G& grouping, Violators violators) {
-  auto& [weights, gradient] = parameter<Scalar>(size);
-  bench::ShrinkingLimit limits(weights, grouping, violators);
-  auto optimizer = Optimizer::make(weights, rein::MaxNorm{limits.current(), grouping});
-  optimizer.step(weights, gradient);
-  Index changed = 0;
-  for (auto _ : state) {
-    optimizer.constraint() = rein::MaxNorm{limits.next(), grouping};
-    changed += optimizer.step(weights, gradient).changed;
-    benchmark::ClobberMemory();
-  }
-  if (changed != limits.expected() * state.iterations()) {
-    state.SkipWithError("other vectors were changed than meant");
-  }
-  count_bytes<Optimizer>(state, weights);
-}
 
 // x += little * g, the least that reads g and x and writes x.
 template <class Scalar>
@@ -113,7 +35,7 @@ void add_little(Scalar* __restrict x, const Scalar* __restrict g, Index n) {
 // A chunk of g stays in the cache while the others are updated with it.
 template <class Optimizer, class Scalar>
 void streams(benchmark::State& state, Index size) {
-  auto& [weights, gradient] = parameter<Scalar>(size);
+  auto& [weights, gradient] = bench::parameter<Scalar>(size);
   bench::fill_randomly(weights);
   Matrix<Scalar> m = Matrix<Scalar>::Zero(size, size), v = m;
   const auto pass = [&, w = weights.data(), g = gradient.data()] {
@@ -130,12 +52,12 @@ void streams(benchmark::State& state, Index size) {
     pass();
     benchmark::ClobberMemory();
   }
-  count_bytes<Optimizer>(state, weights);
+  bench::count_stream_bytes<Optimizer>(state, weights);
 }
 
 template <class Optimizer, class Scalar>
 void by_hand(benchmark::State& state, Index size) {
-  auto& [weights, gradient] = parameter<Scalar>(size);
+  auto& [weights, gradient] = bench::parameter<Scalar>(size);
   bench::fill_randomly(weights);
   Matrix<Scalar> m = Matrix<Scalar>::Zero(size, size), v = m;
   auto w = weights.array();
@@ -160,30 +82,29 @@ void by_hand(benchmark::State& state, Index size) {
     step();
     benchmark::ClobberMemory();
   }
-  count_bytes<Optimizer>(state, weights);
+  bench::count_stream_bytes<Optimizer>(state, weights);
 }
 
 template <class Optimizer, class Scalar>
 void add(Index size) {
   const std::string key = std::string(Optimizer::name) + "/" + scalar_name<Scalar> + "/" +
                           std::to_string(size) + "x" + std::to_string(size);
-  // About 20 ms of work for one repetition.
   const double bytes = static_cast<double>(size * size) * sizeof(Scalar) * Optimizer::streams;
-  const auto iterations =
-      static_cast<benchmark::IterationCount>((std::max)(2.0, 2e7 / (50 + 0.1 * bytes)));
+  const auto iterations = bench::iterations_in(20, bytes);
   const auto add_one = [&](const std::string& name, auto run) {
     benchmark::RegisterBenchmark(name.c_str(), run)->Iterations(iterations);
   };
 
   add_one("stream/" + key, [=](auto& state) { streams<Optimizer, Scalar>(state, size); });
   add_one("hand/" + key, [=](auto& state) { by_hand<Optimizer, Scalar>(state, size); });
-  add_one("step/" + key + "/alone", [=](auto& state) { alone<Optimizer, Scalar>(state, size); });
+  add_one("step/" + key + "/alone",
+          [=](auto& state) { bench::step_alone<Optimizer, Scalar>(state, size); });
   for (const Violators violators : {Violators::none, Violators::a_tenth, Violators::all}) {
     add_one("step/" + key + "/per_col/" + bench::name_of(violators), [=](auto& state) {
-      constrained<Optimizer, Scalar>(state, size, rein::per_col, violators);
+      bench::step_constrained<Optimizer, Scalar>(state, size, rein::per_col, violators);
     });
     add_one("step/" + key + "/per_row/" + bench::name_of(violators), [=](auto& state) {
-      constrained<Optimizer, Scalar>(state, size, rein::per_row, violators);
+      bench::step_constrained<Optimizer, Scalar>(state, size, rein::per_row, violators);
     });
   }
 }
@@ -196,6 +117,11 @@ void add_all() {
   }
 }
 
-[[maybe_unused]] const bool added = (add_all<float>(), add_all<double>(), true);
+[[maybe_unused]] const bool added = [] {
+  add_all<float>();
+  add_all<double>();
+  for (const Index size : {512, 2048}) add<AdamCase, float>(size);  // for docs/plots/step.gp
+  return true;
+}();
 
 }  // namespace

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 
 #include <Eigen/Core>
 
+#include <rein/detail/view.hpp>
 #include <rein/norms.hpp>
 
 // Weights in which a chosen part of the vectors violates a limit, call after call.
@@ -25,15 +27,20 @@ inline const char* name_of(Violators violators) {
 }
 
 // Random signs and magnitudes in [0.5, 1.5): the norm of n of them lies in [0.5, 1.5) * sqrt(n).
+// They recur after a while, since to draw a billion of them takes longer than what is timed.
 template <class W>
 void fill_randomly(W& weights, std::uint64_t seed = 1) {
   using Scalar = typename W::Scalar;
+  constexpr Index drawn = 99991;  // a prime, so that no row or column gets the same ones as another
   Scalar* entries = weights.data();
-  for (Index i = 0; i < weights.size(); ++i) {
+  for (Index i = 0; i < (std::min)(weights.size(), drawn); ++i) {
     seed = seed * 6364136223846793005u + 1442695040888963407u;
     const auto magnitude =
         static_cast<Scalar>(0.5) + static_cast<Scalar>(seed >> 40) * static_cast<Scalar>(0x1p-24);
     entries[i] = (seed >> 39) & 1 ? magnitude : -magnitude;
+  }
+  for (Index i = drawn; i < weights.size(); i += drawn) {
+    std::copy_n(entries, (std::min)(drawn, weights.size() - i), entries + i);
   }
 }
 
@@ -50,7 +57,7 @@ class ShrinkingLimit {
   ShrinkingLimit(W& weights, const G& grouping, Violators violators)
       : weights_(weights), grouping_(grouping), violators_(violators) {
     fill_randomly(weights);
-    const Index vectors = rein::norms(weights, grouping).size();
+    const Index vectors = rein::detail::make_view(weights, grouping).vectors;
     const double root_length =
         std::sqrt(static_cast<double>(weights.size()) / static_cast<double>(vectors));
     least_ = 2 * root_length;

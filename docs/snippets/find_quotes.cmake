@@ -1,5 +1,6 @@
 # Fails unless every block of C++ in a page of DOCS_DIR is part of a program in DOCS_DIR/snippets
-# (whatever its indentation), and every block of output part of a text file there.
+# (whatever its indentation), and every block of output part of a text file there; and unless
+# design.md names every header.
 cmake_minimum_required(VERSION 3.22)
 
 function(read_without_indentation file result)
@@ -38,6 +39,15 @@ function(find_quotes page language pattern)
 endfunction()
 
 foreach(page constraints optimizers integration coming-from design)
-  find_quotes(${DOCS_DIR}/${page}.md cpp *.cpp)
+  find_quotes(${DOCS_DIR}/${page}.md cpp *.[ch]pp)
   find_quotes(${DOCS_DIR}/${page}.md text *.txt)
+endforeach()
+
+file(GLOB_RECURSE headers RELATIVE ${DOCS_DIR}/../include/rein ${DOCS_DIR}/../include/rein/*.hpp)
+file(READ ${DOCS_DIR}/design.md design)
+foreach(header IN LISTS headers)
+  string(FIND "${design}" "`${header}`" place)
+  if(place EQUAL -1)
+    message(SEND_ERROR "${DOCS_DIR}/design.md does not name ${header}")
+  endif()
 endforeach()

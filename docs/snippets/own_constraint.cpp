@@ -12,6 +12,19 @@ struct ZeroDiagonal {
   }
 };
 
+// A functor with state: a weight that was once below the threshold stays zero. Reports nothing.
+struct Prune {
+  float threshold;
+  Eigen::ArrayXX<bool> pruned{};
+
+  template <class W>
+  void operator()(W& weights) {
+    if (pruned.size() == 0) pruned.setConstant(weights.rows(), weights.cols(), false);
+    pruned = pruned || weights.array().abs() < threshold;
+    weights = pruned.select(0.0f, weights);
+  }
+};
+
 int main() {
   Eigen::MatrixXf W{{1, 2}, {3, 4}};
   const Eigen::MatrixXf gradient{{-1, -1}, {-1, -1}};
@@ -29,5 +42,12 @@ int main() {
   };
   rein::Adam adam{W, {.learning_rate = 0.5}, masked};
   adam.step(W, gradient);
-  std::cout << W << '\n';
+  std::cout << W << "\n\n";
+
+  Eigen::MatrixXf V{{0.1f, 2}, {3, -0.6f}};
+  rein::Sgd pruning{V, {.learning_rate = 0.5}, Prune{.threshold = 0.25f}};
+  for (int step = 1; step <= 2; ++step) {
+    pruning.step(V, gradient);
+    std::cout << V << "\npruned " << pruning.constraint().pruned.count() << '\n';
+  }
 }

@@ -38,10 +38,13 @@ void for_each_block(const StridedView<Entry>& view, Index begin, Index end, cons
   using Traits = ScalarTraits<std::remove_const_t<Entry>>;
   constexpr Index lanes = block_lanes<typename Traits::Real>;
   const Index width = view.inner * Traits::components;
-  const Index most = lanes / width;
-  // Blocks of about the same size, and whole lines of the cache.
-  const Index blocks = (end - begin + most - 1) / most;
-  const Index step = blocks == 1 ? most : (std::min)(((end - begin) / blocks / 64 + 1) * 64, most);
+  const Index most = width == 1 ? lanes : lanes / width;
+  Index step = most;
+  if (const Index vectors = end - begin; vectors > most) {
+    // Blocks of about the same size, and whole lines of the cache.
+    const Index blocks = (vectors + most - 1) / most;
+    step = (std::min)((vectors / blocks / 64 + 1) * 64, most);
+  }
   for (Index first = begin; first < end; first += step) {
     visit(first, (std::min)(step, end - first));
   }
