@@ -1,7 +1,10 @@
 #pragma once
-// Catch2, whichever there is: 3, or 2.13 (Debian 12).
+// Catch2, whichever there is: 3, or 2.13 (Debian 12). A fuzz target has its own CHECK, which ends
+// the program.
 
-#if __has_include(<catch2/catch_test_macros.hpp>)
+#if defined(REIN_FUZZ)
+#include "fuzz/check.hpp"
+#elif __has_include(<catch2/catch_test_macros.hpp>)
 #include <catch2/catch_approx.hpp>
 #include <catch2/catch_message.hpp>
 #include <catch2/catch_template_test_macros.hpp>

@@ -2,11 +2,10 @@
 #include <rein/sgd.hpp>
 
 #include "projection_laws.hpp"
+#include "projection_sets.hpp"
 #include "refusal.hpp"
 
 namespace {
-
-using laws::Numbers;
 
 Eigen::VectorXd some_normal(Eigen::Index length) {
   Eigen::VectorXd normal(length);
@@ -14,73 +13,18 @@ Eigen::VectorXd some_normal(Eigen::Index length) {
   return normal;
 }
 
-struct Products {
-  long double value, magnitude, square;  // <n, x>, sum of |n_i x_i|, <n, n>
-};
-
-Products products(const Eigen::VectorXd& normal, const Numbers& x) {
-  Products p{0, 0, 0};
-  long double lost = 0;
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    const long double n = normal(static_cast<Eigen::Index>(i));
-    const long double sum = p.value + n * x[i], added = sum - p.value;
-    lost += (p.value - (sum - added)) + (n * x[i] - added);
-    p.value = sum;
-    p.magnitude += std::abs(n * x[i]);
-    p.square += n * n;
-  }
-  p.value += lost;
-  return p;
-}
-
-laws::Set plane(const Eigen::VectorXd& normal, double offset, bool below_will_do) {
-  const auto excess = [=](const Numbers& x) {
-    const long double above = products(normal, x).value - offset;
-    return below_will_do ? std::max(above, 0.0L) : above;
-  };
-  return {.nearest =
-              [=](const Numbers& x) {
-                const long double step = excess(x) / products(normal, x).square;
-                Numbers y = x;
-                for (std::size_t i = 0; i < x.size(); ++i) {
-                  y[i] -= step * normal(static_cast<Eigen::Index>(i));
-                }
-                return y;
-              },
-          .violation = [=](const Numbers& x) { return std::abs(excess(x)); },
-          .slack =
-              [=](const Numbers& y, const auto& format) {
-                const Products p = products(normal, y);
-                return 3 * format.epsilon() * (p.magnitude + std::abs(offset)) +
-                       format.smallest() * static_cast<long double>(normal.cwiseAbs().sum() + 1);
-              },
-          .tolerance =
-              [=](const Numbers& x, const Numbers& nearest, const auto& format) {
-                const Products p = products(normal, x);
-                Numbers tolerance;
-                for (std::size_t i = 0; i < x.size(); ++i) {
-                  const long double n = std::abs(normal(static_cast<Eigen::Index>(i)));
-                  const long double terms =
-                      std::abs(x[i]) + n * (p.magnitude + std::abs(offset)) / p.square;
-                  tolerance.push_back(format.epsilon() * std::abs(nearest[i]) +
-                                      0.51L * format.smallest() + 1e-15L * terms);
-                }
-                return tolerance;
-              }};
-}
-
 template <class Scalar>
 void obeys_the_laws() {
   for (const double offset : {0.0, 1.0, -300.0}) {
     INFO("offset " << offset);
     laws::obey_set_everywhere<Scalar>(
-        3, 25, [&](Eigen::Index n) { return plane(some_normal(n), offset, true); },
+        3, 25, [&](Eigen::Index n) { return laws::plane(some_normal(n), offset, true); },
         [&](const auto& grouping, Eigen::Index n) {
           return rein::Halfspace{some_normal(n), offset, grouping};
         },
         1);
     laws::obey_set_everywhere<Scalar>(
-        3, 25, [&](Eigen::Index n) { return plane(some_normal(n), offset, false); },
+        3, 25, [&](Eigen::Index n) { return laws::plane(some_normal(n), offset, false); },
         [&](const auto& grouping, Eigen::Index n) {
           return rein::Hyperplane{some_normal(n), offset, grouping};
         },

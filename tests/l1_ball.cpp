@@ -2,34 +2,10 @@
 #include <rein/sgd.hpp>
 
 #include "projection_laws.hpp"
+#include "projection_sets.hpp"
 #include "refusal.hpp"
 
 namespace {
-
-using laws::Numbers;
-
-long double l1_norm(const Numbers& x) {
-  long double sum = 0;
-  for (const long double number : x) sum += std::abs(number);
-  return sum;
-}
-
-laws::Set ball(double radius) {
-  return {.nearest =
-              [=](const Numbers& x) {
-                if (l1_norm(x) <= radius) return x;
-                Numbers magnitudes;
-                for (const long double number : x) magnitudes.push_back(std::abs(number));
-                Numbers y = laws::nearest_in_simplex(magnitudes, radius);
-                for (std::size_t i = 0; i < x.size(); ++i) y[i] = std::copysign(y[i], x[i]);
-                return y;
-              },
-          .violation = [=](const Numbers& x) { return std::max(l1_norm(x) - radius, 0.0L); },
-          .slack = [=](const Numbers& y,
-                       const auto& format) { return laws::simplex_slack(radius, y, format); },
-          .tolerance = [](const Numbers&, const Numbers& nearest,
-                          const auto& format) { return laws::simplex_tolerance(nearest, format); }};
-}
 
 template <class Scalar>
 void obeys_the_laws() {
@@ -38,7 +14,7 @@ void obeys_the_laws() {
   for (const double radius : {3.0, 0.0, 0.1, 300.0, tiny, format.largest()}) {
     INFO("radius " << radius);
     laws::obey_set_everywhere<Scalar>(
-        radius, 6, [&](Eigen::Index) { return ball(radius); },
+        radius, 6, [&](Eigen::Index) { return laws::ball(radius); },
         [&](const auto& grouping, Eigen::Index) {
           return rein::L1Ball{radius, grouping};
         });
@@ -80,7 +56,7 @@ TEST_CASE("l1_ball: entries far beyond the radius, and sums beyond the largest n
 }
 
 TEST_CASE("l1_ball: long vectors") {
-  laws::long_vectors_obey(ball, [](double size) { return rein::L1Ball{size, rein::whole}; });
+  laws::long_vectors_obey(laws::ball, [](double size) { return rein::L1Ball{size, rein::whole}; });
 }
 
 TEST_CASE("l1_ball: entries without addresses") {

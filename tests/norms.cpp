@@ -1,47 +1,12 @@
 #include <rein/norms.hpp>
 
 #include "laws.hpp"
+#include "norm_deviation.hpp"
 #include "refusal.hpp"
 
 namespace {
 
 using Eigen::Index;
-
-// Whether norms are within 2 eps of the exact ones; says which is not.
-template <class Norms>
-std::string deviation(const Norms& norms, const oracle::Weights& w,
-                      const oracle::Grouping& grouping) {
-  using Real = typename Norms::Scalar;
-  const double eps = static_cast<double>(std::numeric_limits<Real>::epsilon());
-  const double tolerance = laws::strict && w.format.judged() ? 2 * eps : 64 * eps;
-  const std::vector<oracle::Places> vectors = oracle::vectors_of(w, grouping);
-  if (norms.size() != std::ssize(vectors)) return "another number of norms";
-  for (std::size_t v = 0; v < vectors.size(); ++v) {
-    const double norm = static_cast<double>(norms[static_cast<Index>(v)]);
-    if (!oracle::finite(w, vectors[v])) {
-      bool has_nan = false;
-      for (const std::size_t place : vectors[v]) {
-        const std::uint64_t magnitude = oracle::bits(w.numbers[place]) << 1;
-        has_nan = has_nan || magnitude > oracle::bits(std::numeric_limits<double>::infinity()) << 1;
-      }
-      const std::uint64_t infinity = oracle::bits(std::numeric_limits<double>::infinity());
-      const bool right = has_nan ? !oracle::finite(norm) && oracle::bits(norm) << 1 > infinity << 1
-                                 : oracle::bits(norm) == infinity;
-      if (!right) return laws::name(v) + "has norm " + laws::text(norm);
-      continue;
-    }
-    const long double exact = oracle::norm(w, vectors[v]);
-    const bool overflows = exact > static_cast<long double>(std::numeric_limits<Real>::max());
-    const bool right =
-        overflows
-            ? !oracle::finite(norm)
-            : std::abs(norm - exact) <=
-                  tolerance * exact + static_cast<double>(std::numeric_limits<Real>::denorm_min());
-    if (!right)
-      return laws::name(v) + "has norm " + laws::text(norm) + ", not " + laws::text(exact);
-  }
-  return "";
-}
 
 template <class Scalar>
 void norms_of_random_weights(int plans) {
@@ -59,7 +24,7 @@ void norms_of_random_weights(int plans) {
             laws::fill(weights, oracle::vectors_of(weights, plan.grouping), plan.rule, random);
             oracle::assign(w, weights);
             weights = oracle::copy_of(w);
-            CHECK(deviation(rein::norms(w, grouping), weights, plan.grouping) == "");
+            CHECK(laws::deviation(rein::norms(w, grouping), weights, plan.grouping) == "");
             CHECK(oracle::same_bits(oracle::copy_of(w), weights));
           });
         });
@@ -105,13 +70,13 @@ void norms_of_adversaries(const std::vector<Index>& lengths) {
       for (Index k = 0; k < length; ++k) {
         along[k] = static_cast<Scalar>(adversary.entry(k, length, eps));
       }
-      CHECK(deviation(rein::norms(along, rein::per_col), oracle::copy_of(along),
-                      {oracle::Grouping::cols}) == "");
+      CHECK(laws::deviation(rein::norms(along, rein::per_col), oracle::copy_of(along),
+                            {oracle::Grouping::cols}) == "");
       if (length > 1'000'000) continue;
       Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic> across(3, length);
       for (Index i = 0; i < 3; ++i) across.row(i) = along.transpose() * Scalar(float(i) - 1.5f);
-      CHECK(deviation(rein::norms(across, rein::per_row), oracle::copy_of(across),
-                      {oracle::Grouping::rows}) == "");
+      CHECK(laws::deviation(rein::norms(across, rein::per_row), oracle::copy_of(across),
+                            {oracle::Grouping::rows}) == "");
     }
   }
 }

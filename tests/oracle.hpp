@@ -217,7 +217,8 @@ struct Rule {
   long double wanted(long double norm) const {
     if (satisfied(norm)) return norm;
     const long double target = norm < low ? low : high;
-    return rate == 1 ? target : norm + rate * (target - norm);
+    // A sum of positive numbers: nothing cancels at rates next to 1.
+    return rate == 1 ? target : (1 - static_cast<long double>(rate)) * norm + rate * target;
   }
 };
 

@@ -242,3 +242,24 @@ TEST_CASE("regressions: a constraint is never silently not applied (Keras#18883)
   check(by_reference(w), std::sqrt(expected));
   CHECK(max_norm(w).changed == 0);
 }
+
+// -0 is a finite number >= 0, so it passed as a limit, and as the numerator of the factor it turned
+// every zero's sign: (3, -2) became (-0, 0), at limit 0 (0, -0).
+TEST_CASE("regressions: a limit of -0 is a limit of 0") {
+  if (!laws::strict) return;
+  const auto check = [](auto with_limit) {
+    Eigen::Matrix<double, 2, 2> w, same;
+    w << 3, -2, 1e-320, -1e200;
+    same = w;
+    with_limit(0.0)(w);
+    with_limit(-0.0)(same);
+    CHECK(same_bits(w, same));
+    CHECK(!std::signbit(same(0, 0)));
+  };
+  check([](double limit) { return rein::MaxNorm{limit, rein::per_row}; });
+  check([](double limit) { return rein::MinMaxNorm{limit, limit, rein::per_row}; });
+  check([](double limit) { return rein::MaxRms{limit, rein::per_row}; });
+  check([](double limit) { return rein::MaxSpectralNorm{limit}; });
+  check([](double limit) { return rein::L1Ball{limit, rein::per_row}; });
+  check([](double limit) { return rein::Simplex{limit, rein::per_row}; });
+}

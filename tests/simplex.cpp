@@ -2,31 +2,10 @@
 #include <rein/simplex.hpp>
 
 #include "projection_laws.hpp"
+#include "projection_sets.hpp"
 #include "refusal.hpp"
 
 namespace {
-
-using laws::Numbers;
-
-long double sum_of(const Numbers& x) {
-  long double sum = 0;
-  for (const long double number : x) sum += number;
-  return sum;
-}
-
-laws::Set simplex(double sum) {
-  return {.nearest = [=](const Numbers& x) { return laws::nearest_in_simplex(x, sum); },
-          .violation =
-              [=](const Numbers& x) {
-                const bool negative = *std::min_element(x.begin(), x.end()) < 0;
-                return negative ? std::numeric_limits<long double>::infinity()
-                                : std::abs(sum_of(x) - sum);
-              },
-          .slack = [=](const Numbers& y,
-                       const auto& format) { return laws::simplex_slack(sum, y, format); },
-          .tolerance = [](const Numbers&, const Numbers& nearest,
-                          const auto& format) { return laws::simplex_tolerance(nearest, format); }};
-}
 
 template <class Scalar>
 void obeys_the_laws() {
@@ -35,7 +14,7 @@ void obeys_the_laws() {
   for (const double sum : {1.0, 0.0, 300.0, tiny, format.largest()}) {
     INFO("sum " << sum);
     laws::obey_set_everywhere<Scalar>(
-        sum, 6, [&](Eigen::Index) { return simplex(sum); },
+        sum, 6, [&](Eigen::Index) { return laws::simplex(sum); },
         [&](const auto& grouping, Eigen::Index) {
           return rein::Simplex{sum, grouping};
         });
@@ -92,7 +71,9 @@ TEST_CASE("simplex: entries that the scalar does not hold become its largest num
 }
 
 TEST_CASE("simplex: long vectors") {
-  laws::long_vectors_obey(simplex, [](double size) { return rein::Simplex{size, rein::whole}; });
+  laws::long_vectors_obey(laws::simplex, [](double size) {
+    return rein::Simplex{size, rein::whole};
+  });
 }
 
 TEST_CASE("simplex: after an optimizer's step") {

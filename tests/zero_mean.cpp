@@ -2,57 +2,15 @@
 #include <rein/zero_mean.hpp>
 
 #include "projection_laws.hpp"
+#include "projection_sets.hpp"
 
 namespace {
-
-using laws::Numbers;
-
-struct Moments {
-  long double mean, magnitude;
-};
-
-Moments moments(const Numbers& x) {
-  long double sum = 0, magnitudes = 0;
-  for (const long double number : x) sum += number;
-  const auto n = static_cast<long double>(x.size());
-  long double mean = sum / n, rest = 0;
-  for (const long double number : x) rest += number - mean;
-  mean += rest / n;
-  for (const long double number : x) magnitudes += std::abs(number);
-  return {mean, magnitudes / n};
-}
-
-const laws::Set centered{
-    .nearest =
-        [](const Numbers& x) {
-          const long double mean = moments(x).mean;
-          Numbers y;
-          for (const long double number : x) y.push_back(number - mean);
-          return y;
-        },
-    .violation = [](const Numbers& x) { return std::abs(moments(x).mean); },
-    .slack =
-        [](const Numbers& y, const auto& format) {
-          // The last term is for the sum in the oracle.
-          return 2.1L * format.epsilon() * moments(y).magnitude + 0.51L * format.smallest();
-        },
-    .tolerance =
-        [](const Numbers& x, const Numbers& nearest, const auto& format) {
-          const long double mean = moments(nearest).magnitude;
-          const long double doubt = 1e-18L * moments(x).magnitude;  // of the oracle's own
-          Numbers tolerance;
-          for (const long double y : nearest) {
-            tolerance.push_back(2 * format.epsilon() * std::abs(y) + 0.51L * format.smallest() +
-                                2e-16L * mean + doubt);
-          }
-          return tolerance;
-        }};
 
 template <class Scalar>
 void obeys_the_laws() {
   for (const double size : {1.0, 1e4}) {
     laws::obey_set_everywhere<Scalar>(
-        size, 40, [](Eigen::Index) { return centered; },
+        size, 40, [](Eigen::Index) { return laws::centered; },
         [](const auto& grouping, Eigen::Index) { return rein::ZeroMean{grouping}; });
   }
 }

@@ -27,7 +27,7 @@ namespace rein {
 template <Grouping G>
 class L1Ball final {
  public:
-  L1Ball(double radius, G grouping) : radius_(radius), grouping_(grouping) {
+  L1Ball(double radius, G grouping) : radius_(std::abs(radius)), grouping_(grouping) {
     detail::require(detail::is_finite(radius) && radius >= 0, "L1Ball", "radius", radius,
                     "a finite number >= 0");
   }

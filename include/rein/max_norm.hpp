@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cmath>
 #include <utility>
 
 #include <rein/constraint.hpp>
@@ -21,7 +22,7 @@ namespace rein {
 template <Grouping G>
 class MaxNorm final {
  public:
-  MaxNorm(double limit, G grouping) : limit_(limit), grouping_(grouping) {
+  MaxNorm(double limit, G grouping) : limit_(std::abs(limit)), grouping_(grouping) {
     detail::require(detail::is_finite(limit) && limit >= 0, "MaxNorm", "limit", limit,
                     "a finite number >= 0");
   }

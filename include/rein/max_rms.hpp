@@ -25,7 +25,7 @@ namespace rein {
 template <Grouping G>
 class MaxRms final {
  public:
-  MaxRms(double limit, G grouping) : limit_(limit), grouping_(grouping) {
+  MaxRms(double limit, G grouping) : limit_(std::abs(limit)), grouping_(grouping) {
     detail::require(detail::is_finite(limit) && limit >= 0, "MaxRms", "limit", limit,
                     "a finite number >= 0");
   }

@@ -34,7 +34,7 @@ namespace rein {
 ///     max_spectral_norm(W);   // diag(4, 2) becomes diag(1, 0.5)
 class MaxSpectralNorm final {
  public:
-  explicit MaxSpectralNorm(double limit) : limit_(limit) {
+  explicit MaxSpectralNorm(double limit) : limit_(std::abs(limit)) {
     detail::require(detail::is_finite(limit) && limit >= 0, "MaxSpectralNorm", "limit", limit,
                     "a finite number >= 0");
   }

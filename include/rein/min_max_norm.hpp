@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cmath>
 #include <utility>
 
 #include <rein/constraint.hpp>
@@ -22,7 +23,7 @@ template <Grouping G>
 class MinMaxNorm final {
  public:
   MinMaxNorm(double low, double high, G grouping, double rate = 1)
-      : low_(low), high_(high), rate_(rate), grouping_(grouping) {
+      : low_(std::abs(low)), high_(std::abs(high)), rate_(rate), grouping_(grouping) {
     detail::require(detail::is_finite(low) && low >= 0, "MinMaxNorm", "low", low,
                     "a finite number >= 0");
     detail::require(detail::is_finite(high) && high >= low, "MinMaxNorm", "high", high,

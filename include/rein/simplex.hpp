@@ -31,7 +31,7 @@ namespace rein {
 template <Grouping G>
 class Simplex final {
  public:
-  Simplex(double sum, G grouping) : sum_(sum), grouping_(grouping) {
+  Simplex(double sum, G grouping) : sum_(std::abs(sum)), grouping_(grouping) {
     detail::require(detail::is_finite(sum) && sum >= 0, "Simplex", "sum", sum,
                     "a finite number >= 0");
   }

@@ -1,0 +1,465 @@
+// The numerical contract at the ends of each scalar's range: where squares overflow and underflow,
+// where norms exceed the largest number and limits are below the smallest one, signed zeros, and a
+// NaN or an Inf at every place.
+
+#include <cmath>
+#include <cstring>
+#include <functional>
+#include <limits>
+#include <vector>
+
+#include <Eigen/Core>
+
+#include <rein/rein.hpp>
+
+#include "catch.hpp"
+#include "laws.hpp"
+#include "norm_deviation.hpp"
+#include "oracle.hpp"
+
+#ifndef __FAST_MATH__  // which has no subnormals and no signed zeros
+
+namespace {
+
+using Eigen::Dynamic;
+using Eigen::Index;
+using oracle::Grouping;
+
+template <class Scalar>
+using Matrix = Eigen::Matrix<Scalar, Dynamic, Dynamic>;
+
+// The values that LAPACK tries its nrm2 on, each against each, and the ends of the range: zero, the
+// smallest numbers, where squares begin to underflow, ..., where they begin to overflow, the
+// largest number.
+std::vector<double> threshold_values(const oracle::Format& format) {
+  return {0,
+          format.smallest(),
+          2 * format.smallest_normal(),
+          std::sqrt(format.smallest_normal() / format.epsilon()),
+          format.epsilon(),
+          1,
+          1 / format.epsilon(),
+          std::sqrt(format.largest() * format.epsilon()),
+          std::ldexp(1.0, -format.min_exponent - 1),
+          format.largest()};
+}
+
+// Vectors of a and b: a and then b, b and then a, by turns with any factor and sign.
+constexpr Index mixtures = 3;
+void mix(oracle::Weights& w, const std::vector<oracle::Places>& vectors, double a, double b,
+         laws::Random& random) {
+  for (std::size_t v = 0; v < vectors.size(); ++v) {
+    const oracle::Places& vector = vectors[v];
+    for (std::size_t k = 0; k < vector.size(); ++k) {
+      double x = k % 2 == 0 ? a * random.between(-1, 1) : b * random.between(-1, 1);
+      if (v % 3 == 0) x = k == 0 ? a : b;
+      if (v % 3 == 1) x = k + 1 == vector.size() ? -a : b;
+      w.numbers[vector[k]] = x;
+    }
+  }
+}
+
+// Calls use(name, w) with a W of `mixtures` vectors along the memory, across it, and backwards.
+template <class Scalar, class Use>
+void for_each_direction(Index length, Index layout, const Use& use) {
+  const auto each = [&](Index rows, Index cols, const auto& grouping, Grouping::Kind kind) {
+    laws::for_each_order<Scalar>(rows, cols, layout, [&](const char* view, auto& w) {
+      use(view, w, grouping, Grouping{kind});
+    });
+  };
+  each(length, mixtures, rein::per_col, Grouping::cols);
+  each(mixtures, length, rein::per_row, Grouping::rows);
+  Matrix<Scalar> memory(mixtures, length);
+  auto backwards = memory.reverse();
+  use("reverse()", backwards, rein::per_row, Grouping{Grouping::rows});
+}
+
+template <class Scalar>
+void values_about_the_thresholds() {
+  const oracle::Format format = oracle::format_of<Scalar>();
+  if (!format.judged()) return;
+  laws::Random random(21);
+  INFO("REIN_TEST_SEED=" << laws::seed());
+  const std::vector<double> values = threshold_values(format);
+  const oracle::Rule rules[] = {{.high = 1},
+                                {.low = 1, .high = 1},
+                                {.high = values[2]},
+                                {.low = values[3], .high = values[7]},
+                                {.high = format.largest()}};
+  Index turn = 0;
+  for (const double a : values) {
+    for (const double b : values) {
+      for (const Index length : {1, 2, 5, 19, 70, 1031}) {
+        for_each_direction<Scalar>(
+            length, turn++ % 4,
+            [&](const char* view, auto& w, const auto& grouping, const Grouping& plain) {
+              INFO(format.name << " " << view << ", vectors of " << length << ": " << a << ", "
+                               << b);
+              oracle::Weights weights = oracle::copy_of(w);
+              const std::vector<oracle::Places> vectors = oracle::vectors_of(weights, plain);
+              mix(weights, vectors, a, b, random);
+              oracle::assign(w, weights);
+              weights = oracle::copy_of(w);
+              CHECK(laws::deviation(rein::norms(w, grouping), weights, plain) == "");
+              for (const oracle::Rule& rule : rules) {
+                if (length > 70 && &rule != &rules[turn % std::ssize(rules)]) continue;
+                INFO("low " << rule.low << ", high " << rule.high);
+                oracle::assign(w, weights);
+                const rein::MinMaxNorm constraint{rule.low, rule.high, grouping};
+                const std::function<rein::Report()> call = [&] { return constraint(w); };
+                laws::obey(w, plain, rule, call);
+              }
+            });
+      }
+    }
+  }
+}
+
+// Limits that the scalar does not hold, or only as subnormal numbers.
+template <class Scalar>
+void limits_below_the_smallest_normal() {
+  const oracle::Format format = oracle::format_of<Scalar>();
+  if (!format.judged()) return;
+  laws::Random random(22);
+  INFO("REIN_TEST_SEED=" << laws::seed());
+  const double smallest = format.smallest(), normal = format.smallest_normal();
+  const double sizes[] = {smallest, 100 * smallest, normal, 1, format.largest()};
+  for (const double high :
+       {0.0, -0.0, std::numeric_limits<double>::denorm_min(), smallest / 3, smallest,
+        2.5 * smallest, 1000.3 * smallest, normal / 2, normal * (1 - format.epsilon() / 2)}) {
+    for (const double size : sizes) {
+      for (const Index length : {1, 2, 7, 33, 300}) {
+        for_each_direction<Scalar>(
+            length, length % 4,
+            [&](const char* view, auto& w, const auto& grouping, const Grouping& plain) {
+              INFO(format.name << " " << view << ", vectors of " << length << " about " << size
+                               << ", limit " << high);
+              oracle::Weights weights = oracle::copy_of(w);
+              for (double& number : weights.numbers) {
+                number = random.chance(0.2) ? -0.0 : size * random.between(-1, 1);
+              }
+              oracle::assign(w, weights);
+              const rein::MinMaxNorm constraint{0, high, grouping};
+              const std::function<rein::Report()> call = [&] { return constraint(w); };
+              laws::obey(w, plain, {.high = high}, call);
+            });
+      }
+    }
+  }
+}
+
+// What comes out does not depend on where in memory the weights begin.
+template <class Scalar>
+void same_bits_at_any_alignment() {
+  laws::Random random(24);
+  INFO("REIN_TEST_SEED=" << laws::seed());
+  for (const auto& [rows, cols] :
+       {std::pair<Index, Index>{7, 530}, {530, 7}, {37, 41}, {1, 2051}, {2051, 2}}) {
+    Matrix<Scalar> start(rows, cols);
+    oracle::Weights weights = oracle::copy_of(start);
+    for (double& number : weights.numbers) number = random.between(-1, 1);
+    oracle::assign(start, weights);
+    std::vector<Scalar> memory(static_cast<std::size_t>(rows * cols) + 32);
+    oracle::Weights first = weights;
+    for (Index offset = 0; offset < 32; offset += 1 + offset / 8) {
+      Eigen::Map<Matrix<Scalar>> w(memory.data() + offset, rows, cols);
+      w = start;
+      rein::MaxNorm{0.5, rein::per_row}(w);
+      rein::MaxNorm{0.25, rein::per_col}(w);
+      rein::MaxNorm{0.125, rein::whole}(w);
+      if (offset == 0) first = oracle::copy_of(w);
+      INFO(first.format.name << " " << rows << " x " << cols << ", " << offset << " entries on");
+      CHECK(oracle::same_bits(oracle::copy_of(w), first));
+    }
+  }
+}
+
+// The entries' bytes.
+template <class W>
+std::vector<unsigned char> memory_of(const W& w) {
+  using Scalar = typename W::Scalar;
+  std::vector<unsigned char> memory;
+  for (Index i = 0; i < w.rows(); ++i) {
+    for (Index j = 0; j < w.cols(); ++j) {
+      const Scalar entry = w(i, j);
+      unsigned char bytes[sizeof(Scalar)];
+      std::memcpy(bytes, &entry, sizeof(Scalar));
+      memory.insert(memory.end(), bytes, bytes + sizeof(Scalar));
+    }
+  }
+  return memory;
+}
+
+// NaNs of either sign and with any payload, also signalling ones, and Infs.
+template <class Component>
+std::vector<Component> not_finite() {
+  const auto with_bits = [](std::uint64_t bits) {
+    Component x;
+    std::memcpy(static_cast<void*>(&x), &bits, sizeof x);  // the low bytes, which come first
+    return x;
+  };
+  // All ones in the exponent; in the fraction 0 for Inf, else its first bit tells a quiet NaN.
+  const int digits = oracle::format_of<Component>().digits;
+  const int width = 8 * static_cast<int>(sizeof(Component));
+  const std::uint64_t sign = std::uint64_t{1} << (width - 1);
+  const std::uint64_t exponent = sign - (std::uint64_t{1} << (digits - 1));
+  const std::uint64_t quiet = std::uint64_t{1} << (digits - 2);
+  return {with_bits(exponent),
+          with_bits(sign | exponent),
+          with_bits(exponent | quiet),
+          with_bits(sign | exponent | quiet | 5),
+          with_bits(exponent | quiet / 2),
+          with_bits(sign | exponent | 1)};
+}
+
+// A vector with a NaN or an Inf, wherever it is, keeps its bytes, and what the others become is as
+// if it were not there.
+template <class Scalar, class W, class G>
+void one_entry_is_not_finite(W& w, const G& grouping, Index vectors, bool are_rows) {
+  using Component = typename Eigen::NumTraits<Scalar>::Real;
+  const Index length = w.size() / vectors, bad = vectors - 1;
+  const rein::MaxNorm max_norm{1.0, grouping};
+  const auto entry = [&](Index v, Index k) -> Scalar& { return are_rows ? w(v, k) : w(k, v); };
+  for (Index v = 0; v < vectors; ++v) {
+    const float size = v % 2 == 0 ? 3.0f : 0.5f / static_cast<float>(length);
+    for (Index k = 0; k < length; ++k) {
+      entry(v, k) = static_cast<Scalar>(static_cast<Component>(k % 3 == 0 ? size : -size));
+    }
+  }
+  const Matrix<Scalar> start = w;
+  for (Index k = 0; k < length; ++k) entry(bad, k) = Scalar(0);
+  const rein::Report without = max_norm(w);
+  const Matrix<Scalar> expected = w;
+
+  const std::vector<Component> kinds = not_finite<Component>();
+  for (Index place = 0; place < length; ++place) {
+    if (length > 40 && place % 37 != 0 && place < length - 3) continue;
+    const Component x = kinds[static_cast<std::size_t>(place) % kinds.size()];
+    const Component other = kinds[static_cast<std::size_t>(place / 6) % kinds.size()];
+    for (const bool two : {false, true}) {
+      INFO("vector " << bad << " of " << vectors << ", entry " << place << " of " << length);
+      w = start;
+      Matrix<Scalar> wanted = expected;
+      if constexpr (Eigen::NumTraits<Scalar>::IsComplex) {
+        entry(bad, place) = place % 2 == 0 ? Scalar(x, 1) : Scalar(1, x);
+        if (two) entry(bad, 0) = Scalar(other, other);
+      } else {
+        entry(bad, place) = x;
+        if (two) entry(bad, 0) = other;
+      }
+      if (are_rows) {
+        wanted.row(bad) = w.row(bad);
+      } else {
+        wanted.col(bad) = w.col(bad);
+      }
+      const rein::Report report = max_norm(w);
+      const bool same = memory_of(w) == memory_of(wanted);
+      CHECK(same);
+      CHECK(report.checked == vectors);
+      CHECK(report.changed == without.changed);
+      CHECK(report.nonfinite == 1);
+      CHECK(report.largest_norm == without.largest_norm);
+    }
+  }
+}
+
+template <class Scalar>
+void not_finite_at_every_place() {
+  std::vector<Index> lengths{130, 515, 1027};
+  for (Index length = 1; length <= 36; ++length) lengths.push_back(length);
+  for (const Index length : lengths) {
+    INFO(oracle::format_of<Scalar>().name << ", vectors of " << length);
+    for (const Index vectors : {1, 3, 18}) {
+      Matrix<Scalar> along(length, vectors), across(vectors, length);
+      one_entry_is_not_finite<Scalar>(along, rein::per_col, vectors, false);
+      one_entry_is_not_finite<Scalar>(across, rein::per_row, vectors, true);
+    }
+  }
+}
+
+// Whatever is asked of weights that are all NaN, or NaN and Inf by turns, they keep their bytes.
+template <class Scalar>
+void nothing_but_nan() {
+  using Component = typename Eigen::NumTraits<Scalar>::Real;
+  const std::vector<Component> kinds = not_finite<Component>();
+  const auto keeps = [&](Matrix<Scalar>& w, Index vectors, auto constraint) {
+    const auto before = memory_of(w);
+    for (int k = 0; k < 2; ++k) {
+      const rein::Report report = constraint(w);
+      const bool kept = memory_of(w) == before;
+      CHECK(kept);
+      CHECK(report == rein::Report{.checked = vectors, .nonfinite = vectors});
+    }
+  };
+  // The first two kinds are Inf.
+  for (const std::size_t first : {std::size_t{2}, std::size_t{0}}) {
+    for (const auto& [rows, cols] : {std::pair<Index, Index>{1, 1}, {3, 5}, {21, 34}}) {
+      INFO(oracle::format_of<Scalar>().name << " " << rows << " x " << cols);
+      Matrix<Scalar> w(rows, cols);
+      for (Index k = 0; k < w.size(); ++k) {
+        w.data()[k] = Scalar(kinds[first + static_cast<std::size_t>(k) % (kinds.size() - first)]);
+      }
+      keeps(w, rows, rein::MaxNorm{0, rein::per_row});
+      keeps(w, cols, rein::UnitNorm{rein::per_col});
+      keeps(w, 1, rein::MinMaxNorm{1, 2, rein::whole, 0.5});
+      keeps(w, rows, rein::MaxRms{1, rein::per_filter("oi", {rows, cols})});
+      keeps(w, 1, rein::MaxSpectralNorm{1});
+      keeps(w, cols, rein::ZeroMean{rein::per_col});
+      if constexpr (!Eigen::NumTraits<Scalar>::IsComplex) {
+        keeps(w, w.size(), rein::NonNegative{});
+        keeps(w, w.size(), rein::Box{0, 1});
+        keeps(w, rows, rein::L1Ball{0, rein::per_row});
+        keeps(w, cols, rein::Simplex{1, rein::per_col});
+        keeps(w, rows, rein::Halfspace{Eigen::VectorXd::Ones(cols), -1, rein::per_row});
+        keeps(w, 1, rein::Hyperplane{Eigen::VectorXd::Ones(w.size()), 1, rein::whole});
+      }
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("corners: values about the thresholds of their squares: float") {
+  values_about_the_thresholds<float>();
+}
+TEST_CASE("corners: values about the thresholds of their squares: double") {
+  values_about_the_thresholds<double>();
+}
+TEST_CASE("corners: values about the thresholds of their squares: half") {
+  values_about_the_thresholds<Eigen::half>();
+}
+TEST_CASE("corners: values about the thresholds of their squares: bfloat16") {
+  values_about_the_thresholds<Eigen::bfloat16>();
+}
+TEST_CASE("corners: values about the thresholds of their squares: complex<float>") {
+  values_about_the_thresholds<std::complex<float>>();
+}
+TEST_CASE("corners: values about the thresholds of their squares: complex<double>") {
+  values_about_the_thresholds<std::complex<double>>();
+}
+
+TEST_CASE("corners: limits below the smallest normal number") {
+  limits_below_the_smallest_normal<float>();
+  limits_below_the_smallest_normal<double>();
+  limits_below_the_smallest_normal<Eigen::half>();
+  limits_below_the_smallest_normal<Eigen::bfloat16>();
+  limits_below_the_smallest_normal<std::complex<float>>();
+  limits_below_the_smallest_normal<std::complex<double>>();
+}
+
+// One value, then 10^7 - 1 times another one, forwards and backwards.
+TEST_CASE("corners: thresholds at length 10^7") {
+  constexpr Index length = 10'000'000;
+  const auto check = [](auto scalar, double first, double other, double limit) {
+    using Scalar = decltype(scalar);
+    using Real = typename decltype(rein::norms(Matrix<Scalar>(), rein::whole))::Scalar;
+    const oracle::Format format = oracle::format_of<Scalar>();
+    if (!format.judged()) return;
+    INFO(format.name << ": " << first << ", then " << other << ", limit " << limit);
+    Matrix<Scalar> w = Matrix<Scalar>::Constant(length, 1, static_cast<Scalar>(other));
+    w(0) = static_cast<Scalar>(first);
+    const long double a = static_cast<double>(w(0)), b = static_cast<double>(w(1));
+    const long double exact = std::sqrt(a * a + static_cast<long double>(length - 1) * b * b);
+    const auto largest = static_cast<long double>(std::numeric_limits<Real>::max());
+    const double norm = static_cast<double>(rein::norms(w, rein::per_col)[0]);
+    const double eps = static_cast<double>(std::numeric_limits<Real>::epsilon());
+    if (exact > largest) {
+      CHECK(!oracle::finite(norm));
+    } else {
+      CHECK(std::abs(norm - exact) <= 2 * eps * exact);
+    }
+
+    const rein::MaxNorm max_norm{limit, rein::whole};
+    auto backwards = w.reverse();
+    const rein::Report report = max_norm(backwards);
+    CHECK(report.changed == (exact > limit * (1 + 8 * static_cast<long double>(eps))));
+    oracle::SquareSum sum;
+    for (Index k = 0; k < length; ++k) sum.add(static_cast<double>(w(k)));
+    CHECK(sum.norm() <= limit * (1 + 8 * static_cast<long double>(format.epsilon())));
+    CHECK(max_norm(w).changed == 0);
+  };
+  const float top = std::numeric_limits<float>::max();
+  check(float(), top, top, 1e30);
+  check(float(), 1, 1e-30, 0.75);
+  check(double(), 1e-170, 1e-165, 1e-162);
+  check(Eigen::half(), 6e-8, 6e-8, 1e-4);
+}
+
+// -0 and 0 are what they were, beside whatever else happens to their vector.
+TEST_CASE("corners: zeros keep their signs") {
+  const auto check = [](auto scalar, auto constraint) {
+    using Scalar = decltype(scalar);
+    for (const double size : {5.0, 1e-4, 100.0}) {
+      for (const Index length : {3, 9, 40, 700}) {
+        INFO(oracle::format_of<Scalar>().name << " " << size << ", " << length);
+        Matrix<Scalar> along(length, 7), across(7, length);
+        const auto zeros_survive = [&](Matrix<Scalar>& w) {
+          for (Index k = 0; k < w.size(); ++k) {
+            const float choices[] = {0.0f, -0.0f, static_cast<float>(size)};
+            w.data()[k] = static_cast<Scalar>(choices[k * 5 % 7 % 3]);
+          }
+          const oracle::Weights before = oracle::copy_of(w);
+          constraint(w);
+          const oracle::Weights after = oracle::copy_of(w);
+          bool same = true;
+          for (std::size_t k = 0; k < before.numbers.size(); ++k) {
+            const double x = before.numbers[k];
+            same = same && (x != 0 || oracle::bits(after.numbers[k]) == oracle::bits(x));
+          }
+          CHECK(same);
+        };
+        zeros_survive(along);
+        zeros_survive(across);
+      }
+    }
+  };
+  const auto norm_constraints = [&](auto scalar) {
+    check(scalar, rein::MaxNorm{1, rein::per_row});
+    check(scalar, rein::MaxNorm{0, rein::per_col});
+    check(scalar, rein::UnitNorm{rein::per_col});
+    check(scalar, rein::MinMaxNorm{1, 2, rein::whole, 0.5});
+  };
+  norm_constraints(float());
+  norm_constraints(double());
+  norm_constraints(Eigen::half());
+  norm_constraints(Eigen::bfloat16());
+  check(float(), rein::Box{0, 1});
+  check(float(), rein::NonNegative{});
+  check(float(), rein::MaxSpectralNorm{1});
+  check(double(), rein::L1Ball{1e4, rein::per_row});
+}
+
+TEST_CASE("corners: the same bits at any alignment") {
+  same_bits_at_any_alignment<double>();
+  same_bits_at_any_alignment<Eigen::half>();
+  same_bits_at_any_alignment<Eigen::bfloat16>();
+  same_bits_at_any_alignment<std::complex<float>>();
+  same_bits_at_any_alignment<std::complex<double>>();
+}
+
+TEST_CASE("corners: one NaN or Inf at every place: float") { not_finite_at_every_place<float>(); }
+TEST_CASE("corners: one NaN or Inf at every place: double") { not_finite_at_every_place<double>(); }
+TEST_CASE("corners: one NaN or Inf at every place: half") {
+  not_finite_at_every_place<Eigen::half>();
+}
+TEST_CASE("corners: one NaN or Inf at every place: bfloat16") {
+  not_finite_at_every_place<Eigen::bfloat16>();
+}
+TEST_CASE("corners: one NaN or Inf at every place: complex<float>") {
+  not_finite_at_every_place<std::complex<float>>();
+}
+TEST_CASE("corners: one NaN or Inf at every place: complex<double>") {
+  not_finite_at_every_place<std::complex<double>>();
+}
+
+TEST_CASE("corners: nothing but NaN and Inf") {
+  nothing_but_nan<float>();
+  nothing_but_nan<Eigen::half>();
+  nothing_but_nan<std::complex<double>>();
+}
+
+#else
+
+TEST_CASE("corners: not tried with -ffast-math, which gives them up") { SUCCEED(); }
+
+#endif

@@ -1,0 +1,83 @@
+// A step with a norm constraint is a step and then a call of the constraint, to the bit: for the
+// scalars, storage orders, strides and groupings that tests/sgd.cpp and tests/adam.cpp leave out,
+// and for weights and gradients at the ends of the range, with NaN and Inf.
+
+#include <cmath>
+
+#include <rein/min_max_norm.hpp>
+#include <rein/sgd.hpp>
+
+#include "laws.hpp"
+
+namespace {
+
+using Eigen::Dynamic;
+using Eigen::Index;
+
+// NaN for NaN, other numbers by their bits: of two NaNs that an operation meets, either may come
+// out.
+bool same_numbers(const oracle::Weights& a, const oracle::Weights& b) {
+  const auto same = [](double x, double y) {
+    return oracle::bits(x) == oracle::bits(y) || (std::isnan(x) && std::isnan(y));
+  };
+  return std::equal(a.numbers.begin(), a.numbers.end(), b.numbers.begin(), b.numbers.end(), same);
+}
+
+template <class Scalar, int Order>
+void steps_are_a_step_and_a_call(int plans) {
+  using Matrix = Eigen::Matrix<Scalar, Dynamic, Dynamic, Order>;
+  laws::Random random(25);
+  INFO("REIN_TEST_SEED=" << laws::seed());
+  const oracle::Rule rule{.low = 0.5, .high = 2};
+  std::vector<laws::Plan> all = laws::first_plans(rule);
+  for (int k = 0; k < plans; ++k) all.push_back(laws::random_plan(rule, random));
+  for (const laws::Plan& plan : all) {
+    INFO(oracle::format_of<Scalar>().name << ", " << laws::describe(plan));
+    const Index inner = Order == Eigen::RowMajor ? plan.cols : plan.rows;
+    const Index outer = Order == Eigen::RowMajor ? plan.rows : plan.cols;
+    const Index stride = inner + (random.chance(0.5) ? 3 : 0);
+    // Both in the same layout: in another one a sum may round in another way.
+    using Map = Eigen::Map<Matrix, Eigen::Unaligned, Eigen::OuterStride<>>;
+    laws::Surroundings<Scalar> memory(stride * outer + 1), other_memory(stride * outer + 1);
+    Map w(memory.data() + 1, plan.rows, plan.cols, Eigen::OuterStride<>(stride));
+    Map separate(other_memory.data() + 1, plan.rows, plan.cols, Eigen::OuterStride<>(stride));
+    laws::with_grouping(w, plan, [&](const auto& grouping) {
+      const auto filled = [&](auto& m) {
+        oracle::Weights numbers = oracle::copy_of(m);
+        laws::fill(numbers, oracle::vectors_of(numbers, plan.grouping), rule, random);
+        oracle::assign(m, numbers);
+      };
+      filled(w);
+      separate = w;
+      Matrix gradient(plan.rows, plan.cols);
+      const rein::MinMaxNorm constraint{rule.low, rule.high, grouping};
+      const rein::SgdOptions options{.learning_rate = 0.125, .momentum = 0.5};
+      rein::Sgd fused{w, options, constraint};
+      rein::Sgd plain{separate, options};
+      for (int step = 0; step < 2; ++step) {
+        filled(gradient);
+        const rein::Report report = fused.step(w, gradient);
+        plain.step(separate, gradient);
+        CHECK(report == constraint(separate));
+        CHECK(same_numbers(oracle::copy_of(w), oracle::copy_of(separate)));
+        CHECK(same_numbers(oracle::copy_of(fused.momentum()), oracle::copy_of(plain.momentum())));
+      }
+    });
+    memory.check_untouched(w);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("fused: a step is a step and a call: float, row-major") {
+  steps_are_a_step_and_a_call<float, Eigen::RowMajor>(60);
+}
+TEST_CASE("fused: a step is a step and a call: half") {
+  steps_are_a_step_and_a_call<Eigen::half, Eigen::ColMajor>(40);
+}
+TEST_CASE("fused: a step is a step and a call: bfloat16") {
+  steps_are_a_step_and_a_call<Eigen::bfloat16, Eigen::RowMajor>(40);
+}
+TEST_CASE("fused: a step is a step and a call: complex<double>") {
+  steps_are_a_step_and_a_call<std::complex<double>, Eigen::ColMajor>(40);
+}
