@@ -87,6 +87,18 @@ concept Constraint = Weights<W&> && requires(C& constraint, W& weights) {
       std::same_as<decltype(constraint(weights)), void>;
 };
 
+namespace detail {
+
+// States in a sentence what Constraint asks for.
+template <class C, class W>
+constexpr void explain_constraint() {
+  constexpr bool callable = Constraint<C, W>;
+  static_assert(callable,
+                "rein: a constraint must be callable on the weights and return void or Report");
+}
+
+}  // namespace detail
+
 /// Asks for nothing.
 struct Unconstrained {
   template <class W>

@@ -95,6 +95,7 @@ class Sgd {
         cols_(weights.cols()),
         options_(options),
         constraint_(std::move(constraint)) {
+    detail::explain_weights<Parameter&>();
     check_options();
     momentum_.setZero();  // where its size is fixed
     if (has_momentum()) momentum_.setZero(rows_, cols_);
@@ -105,12 +106,11 @@ class Sgd {
   /// constraint's report.
   template <class W, class G>
   Report step(W&& weights, const Eigen::DenseBase<G>& gradient) {
-    detail::explain_step<Parameter, W, G, C>();
-    if constexpr (detail::CanStep<Parameter, W, G, C>) {
+    if constexpr (detail::explain_step<Parameter, W, G, C>()) {
       detail::require_shape("Sgd", "the gradient", gradient, rows_, cols_);
       detail::require_apart("Sgd", gradient.derived(), weights);
-      const detail::SgdUpdate<Real> update = begin_step(weights);
       const detail::GradientValue<G> value = gradient.derived();
+      const detail::SgdUpdate<Real> update = begin_step(weights);
       const detail::StepWalk walk(weights, value, update, momentum_);
       return detail::step_and_constrain(weights, walk, constraint_);
     } else {
@@ -133,12 +133,11 @@ class Sgd {
   ///     sgd.step_rows(embedding, gradient_rows, batch_rows);
   template <class W, class G, class Indices>
   Report step_rows(W&& weights, const Eigen::DenseBase<G>& gradient_rows, const Indices& indices) {
-    detail::explain_step<Parameter, W, G, C>();
-    if constexpr (detail::CanStep<Parameter, W, G, C>) {
-      const Only<const Indices&> rows{indices};
+    if constexpr (detail::explain_step<Parameter, W, G, C, Eigen::Dynamic>()) {
+      const auto rows = only(indices);
       detail::require_rows("Sgd", weights, gradient_rows.derived(), rows, rows_, cols_);
-      const detail::SgdUpdate<Real> update = begin_step(weights);
       const detail::GradientValue<G> value = gradient_rows.derived();
+      const detail::SgdUpdate<Real> update = begin_step(weights);
       detail::step_listed_rows(weights, rows, value, update, momentum_);
       return detail::constrain_listed_rows(weights, rows, constraint_);
     } else {
@@ -169,14 +168,16 @@ class Sgd {
   detail::SgdUpdate<Real> begin_step(W& weights) {
     check_options();
     detail::require_shape("Sgd", "the weights", weights, rows_, cols_);
+    if (has_momentum() && momentum_.size() != 0) {
+      detail::require_shape("Sgd", "momentum()", momentum_, rows_, cols_);
+    }
+    detail::check_constraint(weights, constraint_);
     // The buffer begins with the first step that uses momentum.
     if constexpr (Parameter::SizeAtCompileTime == Eigen::Dynamic) {
       if (!has_momentum() && steps_ == 0) momentum_ = Parameter();
     }
     const bool first = has_momentum() && (steps_ == 0 || momentum_.size() == 0);
     if (has_momentum() && momentum_.size() == 0) momentum_.setZero(rows_, cols_);
-    if (has_momentum()) detail::require_shape("Sgd", "momentum()", momentum_, rows_, cols_);
-    detail::check_constraint(weights, constraint_);
     ++steps_;
     return {options_, first};
   }
