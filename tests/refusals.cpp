@@ -105,10 +105,6 @@ TEST_CASE("refusals: a message names the owner, the argument, its value and the 
        [] {
          rein::MaxNorm{1, rein::per_filter("oi", {4, 2})}(w);
        }},
-      {"per_filter", "the weights' strides", "4 and 1", "contiguous",
-       [] {
-         rein::MaxNorm{1, rein::per_filter("oi", {2, 3})}(w.topRows(2));
-       }},
       {"tied", "the bias' size", "3", "the number of vectors, 4",
        [] {
          Eigen::VectorXf bias = Eigen::VectorXf::Ones(3);
