@@ -321,6 +321,22 @@ TEST_CASE("refusals: where an own constraint throws, the step has been taken") {
   CHECK(laws::same_bits(thrower.first_moment(), plain.first_moment()));
 }
 
+// A product is evaluated before anything is written; std::bad_alloc may come of that.
+TEST_CASE("refusals: where evaluating the gradient throws, nothing has changed") {
+  MatrixXd w = laws::filled<MatrixXd>(4, 3, 1);
+  const MatrixXd before = w, inputs = laws::filled<MatrixXd>(4, 3, 2);
+  const auto throws = MatrixXd::NullaryExpr(
+      4, 4, [](Index, Index) -> double { throw std::invalid_argument("no"); });
+  rein::Sgd sgd{w, {.momentum = 0.9}};
+  rein::Adam adam{w};
+  CHECK(refusal([&] { sgd.step(w, throws * inputs); }) == "no");
+  CHECK(refusal([&] { adam.step(w, throws * inputs); }) == "no");
+  CHECK(refusal([&] { adam.step_rows(w, throws * inputs, std::vector<int>{3, 2, 1, 0}); }) == "no");
+  CHECK(laws::same_bits(w, before));
+  CHECK(sgd.steps() == 0);
+  CHECK(adam.steps() == 0);
+}
+
 TEST_CASE("refusals: a gradient in the memory of weights that are read backwards") {
   VectorXd w = laws::filled<VectorXd>(9, 1, 1);
   const VectorXd before = w;
