@@ -177,11 +177,14 @@ TEST_CASE("refusals: a tied bias that is part of the weights") {
   refuses(r, r.col(5));
   refuses(r.leftCols(5), r.col(4));
   refuses(r.bottomRows(3), r.row(3).head(3));
+  // Strides by which entries overlap: 4 is two columns on, and 1 between rows that begin at 3
+  // and 6.
+  using AnyStride = Eigen::Stride<Eigen::Dynamic, Eigen::Dynamic>;
+  refuses(Eigen::Map<MatrixXd, 0, AnyStride>(w.data(), 3, 3, AnyStride(2, 3)),
+          Eigen::Map<VectorXd, 0, Eigen::InnerStride<>>(w.data() + 4, 3, Eigen::InnerStride<>(9)));
   // One entry in common is enough.
   refuses(w.leftCols(2), Eigen::Map<VectorXd>(w.data() + 7, 4));
-  refuses(Eigen::Map<MatrixXd, 0, Eigen::Stride<Eigen::Dynamic, Eigen::Dynamic>>(
-              w.data(), 4, 3, Eigen::Stride<Eigen::Dynamic, Eigen::Dynamic>(1, 4)),
-          w.row(2).head(4));
+  refuses(Eigen::Map<MatrixXd, 0, AnyStride>(w.data(), 4, 3, AnyStride(1, 4)), w.row(2).head(4));
 }
 
 // Weights and bias in one matrix, each unit's bias in its row or column, are laid out as many keep
@@ -211,6 +214,9 @@ TEST_CASE("refusals: a tied bias beside the weights in one matrix is taken") {
   takes(r, r.leftCols(5).reverse(), r.col(5).reverse());
   takes(r, r.leftCols(5),
         Eigen::Map<VectorXd, 0, Eigen::InnerStride<>>(r.data() + 5, 4, Eigen::InnerStride<>(6)));
+  // Between the entries of the weights.
+  takes(r, Eigen::Map<MatrixXd, 0, Eigen::InnerStride<2>>(r.data(), 4, 3),
+        Eigen::Map<VectorXd, 0, Eigen::InnerStride<2>>(r.data() + 1, 4));
   takes(w, w.topRows(3).transpose(), w.row(3));
   takes(w, w.topRows(3).transpose(), w.row(3).transpose());
   takes(w, w.row(0), w.block(3, 2, 1, 1).col(0));

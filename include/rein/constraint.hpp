@@ -77,7 +77,8 @@ template <class W>
 concept Weights = detail::Writable<W> && detail::SupportedScalar<W>;
 
 /// A constraint is anything that can be called on the weights and returns nothing or a Report. It
-/// changes the weights in place.
+/// changes the weights in place. Where it has a member check_weights(weights) const that throws,
+/// optimizers, in_order() and every() call that before anything is written.
 ///
 ///     auto halve = [](auto& W) { W *= 0.5f; };
 ///     rein::Sgd sgd{W, {.learning_rate = 0.1}, halve};
