@@ -96,6 +96,7 @@ class Adam {
         cols_(weights.cols()),
         options_(options),
         constraint_(std::move(constraint)) {
+    detail::explain_weights<Parameter&>();
     check_options();
     first_moment_.setZero(rows_, cols_);
     second_moment_.setZero(rows_, cols_);
@@ -109,12 +110,11 @@ class Adam {
   /// constraint's report.
   template <class W, class G>
   Report step(W&& weights, const Eigen::DenseBase<G>& gradient) {
-    detail::explain_step<Parameter, W, G, C>();
-    if constexpr (detail::CanStep<Parameter, W, G, C>) {
+    if constexpr (detail::explain_step<Parameter, W, G, C>()) {
       detail::require_shape("Adam", "the gradient", gradient, rows_, cols_);
       detail::require_apart("Adam", gradient.derived(), weights);
-      const detail::AdamUpdate<Real> update = begin_step(weights);
       const detail::GradientValue<G> value = gradient.derived();
+      const detail::AdamUpdate<Real> update = begin_step(weights);
       const detail::StepWalk walk(weights, value, update, first_moment_, second_moment_,
                                   max_second_moment_);
       return detail::step_and_constrain(weights, walk, constraint_, after_projection_,
@@ -138,12 +138,11 @@ class Adam {
   ///     adam.step_rows(embedding, gradient_rows, batch_rows);
   template <class W, class G, class Indices>
   Report step_rows(W&& weights, const Eigen::DenseBase<G>& gradient_rows, const Indices& indices) {
-    detail::explain_step<Parameter, W, G, C>();
-    if constexpr (detail::CanStep<Parameter, W, G, C>) {
-      const Only<const Indices&> rows{indices};
+    if constexpr (detail::explain_step<Parameter, W, G, C, Eigen::Dynamic>()) {
+      const auto rows = only(indices);
       detail::require_rows("Adam", weights, gradient_rows.derived(), rows, rows_, cols_);
-      const detail::AdamUpdate<Real> update = begin_step(weights);
       const detail::GradientValue<G> value = gradient_rows.derived();
+      const detail::AdamUpdate<Real> update = begin_step(weights);
       detail::step_listed_rows(weights, rows, value, update, first_moment_, second_moment_,
                                max_second_moment_);
       return detail::constrain_listed_rows(weights, rows, constraint_, after_projection_,

@@ -77,7 +77,8 @@ template <class W>
 concept Weights = detail::Writable<W> && detail::SupportedScalar<W>;
 
 /// A constraint is anything that can be called on the weights and returns nothing or a Report. It
-/// changes the weights in place.
+/// changes the weights in place. Where it has a member check_weights(weights) const that throws,
+/// optimizers, in_order() and every() call that before anything is written.
 ///
 ///     auto halve = [](auto& W) { W *= 0.5f; };
 ///     rein::Sgd sgd{W, {.learning_rate = 0.1}, halve};
@@ -86,6 +87,18 @@ concept Constraint = Weights<W&> && requires(C& constraint, W& weights) {
   requires std::same_as<decltype(constraint(weights)), Report> ||
       std::same_as<decltype(constraint(weights)), void>;
 };
+
+namespace detail {
+
+// States in a sentence what Constraint asks for.
+template <class C, class W>
+constexpr void explain_constraint() {
+  constexpr bool callable = Constraint<C, W>;
+  static_assert(callable,
+                "rein: a constraint must be callable on the weights and return void or Report");
+}
+
+}  // namespace detail
 
 /// Asks for nothing.
 struct Unconstrained {

@@ -6,6 +6,7 @@
 #include <Eigen/Core>
 
 #include <rein/constraint.hpp>
+#include <rein/detail/check_constraint.hpp>
 #include <rein/detail/error.hpp>
 
 namespace rein {
@@ -28,14 +29,22 @@ class Every final {
   Eigen::Index& calls() { return calls_; }
   Eigen::Index calls() const { return calls_; }
 
+  /// Throws unless the weights fit the constraint, where that can tell.
+  template <class W>
+  void check_weights(W& weights) const {
+    detail::check_constraint(weights, constraint_);
+  }
+
   template <class W>
   Report operator()(W&& weights) {
     detail::explain_weights<W>();
     if constexpr (Weights<W>) {
-      static_assert(Constraint<C, detail::Dense<W>>,
-                    "rein: a constraint must be callable on the weights and return void or Report");
-      ++calls_;
-      if (calls_ % n_ == 0) return detail::apply_constraint(constraint_, weights);
+      detail::explain_constraint<C, detail::Dense<W>>();
+      if constexpr (Constraint<C, detail::Dense<W>>) {
+        check_weights(weights);
+        ++calls_;
+        if (calls_ % n_ == 0) return detail::apply_constraint(constraint_, weights);
+      }
     }
     return {};
   }

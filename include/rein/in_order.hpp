@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <rein/constraint.hpp>
+#include <rein/detail/check_constraint.hpp>
 
 namespace rein {
 
@@ -18,32 +19,42 @@ class InOrder final {
   std::tuple<Constraints...>& constraints() { return constraints_; }
   const std::tuple<Constraints...>& constraints() const { return constraints_; }
 
+  /// Throws unless the weights fit all constraints that can tell.
+  template <class W>
+  void check_weights(W& weights) const {
+    std::apply([&](const auto&... each) { (detail::check_constraint(weights, each), ...); },
+               constraints_);
+  }
+
   template <class W>
   Report operator()(W&& weights) {
-    return apply<W>(constraints_, weights);
+    return apply<W>(*this, weights);
   }
   template <class W>
   Report operator()(W&& weights) const {
-    return apply<W>(constraints_, weights);
+    return apply<W>(*this, weights);
   }
 
  private:
-  template <class W, class Tuple>
-  static Report apply(Tuple& constraints, std::remove_reference_t<W>& weights) {
+  template <class W, class Self>
+  static Report apply(Self& self, std::remove_reference_t<W>& weights) {
     detail::explain_weights<W>();
     Report total;
     if constexpr (Weights<W>) {
-      std::apply(
-          [&](auto&... each) {
-            static_assert(
-                (Constraint<std::remove_reference_t<decltype(each)>, detail::Dense<W>> && ...),
-                "rein: a constraint must be callable on the weights and return void or Report");
-            ((total += detail::apply_constraint(each, weights)), ...);
-          },
-          constraints);
+      (detail::explain_constraint<Each<Self, Constraints>, detail::Dense<W>>(), ...);
+      if constexpr ((Constraint<Each<Self, Constraints>, detail::Dense<W>> && ...)) {
+        self.check_weights(weights);
+        std::apply(
+            [&](auto&... each) { ((total += detail::apply_constraint(each, weights)), ...); },
+            self.constraints_);
+      }
     }
     return total;
   }
+
+  // A constraint as const as the object that holds it.
+  template <class Self, class C>
+  using Each = std::conditional_t<std::is_const_v<Self>, const C, C>;
 
   std::tuple<Constraints...> constraints_;
 };

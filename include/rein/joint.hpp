@@ -17,6 +17,11 @@ struct Joint {
     detail::check_bias<W>("joint", bias, vectors);
   }
 
+  template <class W>
+  void check_apart(W& weights) const {
+    detail::check_bias_apart("joint", weights, bias);
+  }
+
   /// Adds |bias(first + k)|^2 to the k-th sum.
   template <class Real>
   void add_squares(Eigen::Index first, Eigen::Index count, Real* square_sums) const {
@@ -36,15 +41,19 @@ struct Joint {
 /// 0 of a linear unit does not move. A vector whose bias is a NaN or an Inf is left alone.
 ///
 /// The bias is a writable dense vector with one entry for each vector and the weights' scalar;
-/// another size is refused with std::invalid_argument before anything is written. MaxRms counts the
-/// bias in the length, too. The report's norms are those with the bias.
+/// another size, or a bias that is part of the weights, is refused with std::invalid_argument
+/// before anything is written. MaxRms counts the bias in the length, too. The report's norms are
+/// those with the bias.
 ///
 ///     max_norm(W, rein::joint(b));   // row (3, 0) and b = 4, limit 1: (0.6, 0) and 0.8
 template <class Bias>
 auto joint(Bias&& bias) {
-  static_assert(Weights<Bias>, "rein: a joint bias must be a writable dense Eigen vector");
-  static_assert(detail::Dense<Bias>::IsVectorAtCompileTime,
-                "rein: a joint bias must be a vector, not a matrix");
+  constexpr bool writable = Weights<Bias>;
+  static_assert(writable, "rein: a joint bias must be a writable dense Eigen vector");
+  if constexpr (writable) {
+    static_assert(detail::Dense<Bias>::IsVectorAtCompileTime,
+                  "rein: a joint bias must be a vector, not a matrix");
+  }
   return Joint<Bias>{bias};
 }
 

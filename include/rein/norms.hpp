@@ -23,7 +23,10 @@ namespace rein {
 template <class W, Grouping G>
 auto norms(const Eigen::DenseBase<W>& weights, const G& grouping) {
   using Real = typename detail::ScalarTraits<typename W::Scalar>::Real;
-  if constexpr (!detail::has_strides<W>) {
+  detail::explain_weights<typename W::PlainObject&>();
+  if constexpr (!detail::SupportedScalar<W>) {
+    return Eigen::Array<Real, Eigen::Dynamic, 1>();
+  } else if constexpr (!detail::has_strides<W>) {
     const typename W::PlainObject evaluated = weights.derived();
     return norms(evaluated, grouping);
   } else {
@@ -49,7 +52,10 @@ auto norms(const Eigen::DenseBase<W>& weights, const G& grouping) {
 template <class W, Grouping G, class F>
 Report rescale(W&& weights, const G& grouping, const Eigen::DenseBase<F>& factors) {
   detail::explain_weights<W>();
-  if constexpr (Weights<W>) {
+  constexpr bool real_vector =
+      F::IsVectorAtCompileTime && !Eigen::NumTraits<typename F::Scalar>::IsComplex;
+  static_assert(real_vector, "rein: the factors must be a vector of real numbers");
+  if constexpr (Weights<W> && real_vector) {
     using Real = typename detail::ScalarTraits<typename detail::Dense<W>::Scalar>::Real;
     const auto view = detail::make_view(weights, grouping);
     if (factors.size() != view.vectors) {
@@ -59,9 +65,11 @@ Report rescale(W&& weights, const G& grouping, const Eigen::DenseBase<F>& factor
     }
     const Eigen::Array<Real, Eigen::Dynamic, 1> reals =
         factors.derived().reshaped().template cast<Real>();
-    for (const Real factor : reals) {
-      detail::require(detail::is_finite(factor), "rescale", "a factor", static_cast<double>(factor),
-                      "a finite number");
+    for (Eigen::Index v = 0; v < reals.size(); ++v) {
+      const double given = static_cast<double>(factors.derived().coeff(v));
+      detail::require(detail::is_finite(given), "rescale", "a factor", given, "a finite number");
+      detail::require(detail::is_finite(reals[v]), "rescale", "a factor", given,
+                      "a finite number in the weights' precision");
     }
     return {.checked = view.vectors, .changed = detail::rescale_vectors(view, reals)};
   } else {

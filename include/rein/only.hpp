@@ -5,13 +5,46 @@
 #include <iterator>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include <Eigen/Core>
 
+#include <rein/constraint.hpp>
 #include <rein/detail/error.hpp>
 
 namespace rein {
+
+namespace detail {
+
+template <class Indices>
+concept HasSizeAndBrackets = requires(const Indices& indices) {
+  indices[static_cast<decltype(std::size(indices))>(0)];
+};
+
+template <class Indices>
+constexpr bool is_list() {
+  if constexpr (DenseExpression<const Indices>) {
+    return Indices::IsVectorAtCompileTime;
+  } else {
+    return HasSizeAndBrackets<Indices>;
+  }
+}
+
+// States in a sentence each what a list of indices must be.
+template <class Indices>
+constexpr void explain_indices() {
+  constexpr bool list = is_list<Indices>();
+  static_assert(list, "rein: indices must be a list with size() and [], such as a std::vector");
+  if constexpr (list) {
+    using Entry = std::remove_cvref_t<decltype(std::declval<const Indices&>()[0])>;
+    constexpr bool integers = !std::is_same_v<Entry, bool> && !std::is_floating_point_v<Entry> &&
+                              std::is_constructible_v<Eigen::Index, Entry>;
+    static_assert(integers, "rein: indices must be integers, not a mask and not real numbers");
+  }
+}
+
+}  // namespace detail
 
 /// The vectors a norm constraint looks at; see only().
 template <class Indices>
@@ -21,7 +54,11 @@ struct Only {
   Eigen::Index size() const { return static_cast<Eigen::Index>(std::size(indices)); }
 
   Eigen::Index operator[](Eigen::Index k) const {
-    return static_cast<Eigen::Index>(indices[static_cast<decltype(std::size(indices))>(k)]);
+    if constexpr (detail::is_list<std::remove_cvref_t<Indices>>()) {
+      return static_cast<Eigen::Index>(indices[static_cast<decltype(std::size(indices))>(k)]);
+    } else {
+      return 0;  // refused by only()
+    }
   }
 
   template <class W>
@@ -70,6 +107,7 @@ struct Only {
 ///     max_norm(embedding, rein::only(batch_rows));
 template <class Indices>
 auto only(Indices&& indices) {
+  detail::explain_indices<std::remove_cvref_t<Indices>>();
   return Only<Indices>{std::forward<Indices>(indices)};
 }
 

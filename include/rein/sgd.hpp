@@ -98,6 +98,7 @@ class Sgd {
         cols_(weights.cols()),
         options_(options),
         constraint_(std::move(constraint)) {
+    detail::explain_weights<Parameter&>();
     check_options();
     const Eigen::Index vectors = vectors_to_mark();
     momentum_.setZero();  // where its size is fixed
@@ -110,12 +111,11 @@ class Sgd {
   /// constraint's report.
   template <class W, class G>
   Report step(W&& weights, const Eigen::DenseBase<G>& gradient) {
-    detail::explain_step<Parameter, W, G, C>();
-    if constexpr (detail::CanStep<Parameter, W, G, C>) {
+    if constexpr (detail::explain_step<Parameter, W, G, C>()) {
       detail::require_shape("Sgd", "the gradient", gradient, rows_, cols_);
       detail::require_apart("Sgd", gradient.derived(), weights);
-      const detail::SgdUpdate<Real> update = begin_step(weights);
       const detail::GradientValue<G> value = gradient.derived();
+      const detail::SgdUpdate<Real> update = begin_step(weights);
       const detail::StepWalk walk(weights, value, update, momentum_);
       return detail::step_and_constrain(weights, walk, constraint_, after_projection_, momentum_);
     } else {
@@ -138,12 +138,11 @@ class Sgd {
   ///     sgd.step_rows(embedding, gradient_rows, batch_rows);
   template <class W, class G, class Indices>
   Report step_rows(W&& weights, const Eigen::DenseBase<G>& gradient_rows, const Indices& indices) {
-    detail::explain_step<Parameter, W, G, C>();
-    if constexpr (detail::CanStep<Parameter, W, G, C>) {
-      const Only<const Indices&> rows{indices};
+    if constexpr (detail::explain_step<Parameter, W, G, C, Eigen::Dynamic>()) {
+      const auto rows = only(indices);
       detail::require_rows("Sgd", weights, gradient_rows.derived(), rows, rows_, cols_);
-      const detail::SgdUpdate<Real> update = begin_step(weights);
       const detail::GradientValue<G> value = gradient_rows.derived();
+      const detail::SgdUpdate<Real> update = begin_step(weights);
       detail::step_listed_rows(weights, rows, value, update, momentum_);
       return detail::constrain_listed_rows(weights, rows, constraint_, after_projection_,
                                            momentum_);

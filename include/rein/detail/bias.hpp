@@ -9,6 +9,7 @@
 #include <rein/detail/careful.hpp>
 #include <rein/detail/error.hpp>
 #include <rein/detail/scalar.hpp>
+#include <rein/detail/shared_entries.hpp>
 
 // What tied() and joint() share: a bias with one entry for each vector of the weights.
 
@@ -16,24 +17,42 @@ namespace rein::detail {
 
 template <class W, class Bias>
 void check_bias(const char* name, const Bias& bias, Index vectors) {
-  static_assert(std::is_same_v<typename Dense<Bias>::Scalar, typename Dense<W>::Scalar>,
-                "rein: a tied or joint bias must have the weights' scalar");
+  constexpr bool same_scalar =
+      std::is_same_v<typename Dense<Bias>::Scalar, typename Dense<W>::Scalar>;
+  static_assert(same_scalar, "rein: a tied or joint bias must have the weights' scalar");
   if (bias.size() != vectors) {
     invalid_argument("rein::" + std::string(name) + ": the bias' size is " + text(bias.size()) +
                      "; it must be the number of vectors, " + text(vectors));
   }
 }
 
-// Multiplies entry v, of a bias that may be const itself: a view's constness is not its entries'.
+// A bias that may be const itself: a view's constness is not its entries'.
+template <class Bias>
+auto& writable(const Bias& bias) {
+  return const_cast<std::remove_cvref_t<Bias>&>(bias);
+}
+
+template <class W, class Bias>
+void check_bias_apart(const char* name, W& weights, const Bias& bias) {
+  if constexpr (Weights<std::remove_cvref_t<Bias>&>) {
+    if (share_entries(weights, writable(bias))) {
+      invalid_argument("rein::" + std::string(name) +
+                       ": the bias lies in the weights' memory; it must be apart");
+    }
+  }
+}
+
 template <class Bias, class Factor>
 void rescale_bias(const Bias& bias, Index v, const Factor& by) {
-  const ScaledNumber factor = scaled(by);
-  using Scalar = typename Dense<Bias>::Scalar;
-  Scalar& entry = const_cast<std::remove_cvref_t<Bias>&>(bias).coeffRef(v);
-  if constexpr (ScalarTraits<Scalar>::components == 2) {
-    entry = Scalar(careful_product(entry.real(), factor), careful_product(entry.imag(), factor));
-  } else {
-    entry = careful_product(entry, factor);
+  if constexpr (Weights<std::remove_cvref_t<Bias>&>) {
+    const ScaledNumber factor = scaled(by);
+    using Scalar = typename Dense<Bias>::Scalar;
+    Scalar& entry = writable(bias).coeffRef(v);
+    if constexpr (ScalarTraits<Scalar>::components == 2) {
+      entry = Scalar(careful_product(entry.real(), factor), careful_product(entry.imag(), factor));
+    } else {
+      entry = careful_product(entry, factor);
+    }
   }
 }
 
@@ -58,7 +77,7 @@ template <class View, class Bias, class Visit>
 void for_each_component(const WithBias<View, Bias>& vectors, Index v, const Visit& visit) {
   for_each_component(vectors.view, v, visit);
   using Scalar = typename View::Scalar;
-  Scalar& entry = const_cast<std::remove_cvref_t<Bias>&>(vectors.bias).coeffRef(v);
+  Scalar& entry = writable(vectors.bias).coeffRef(v);
   if constexpr (ScalarTraits<Scalar>::components == 1) {
     visit(entry);
   } else {

@@ -65,6 +65,11 @@ void tell([[maybe_unused]] const With& with, [[maybe_unused]] Index v,
   if constexpr (is_tied<With>) with.rescale(v, factor);
 }
 
+template <class With, class W>
+void check_apart([[maybe_unused]] const With& with, [[maybe_unused]] W& weights) {
+  if constexpr (!is_only<With>) with.check_apart(weights);
+}
+
 // Applies a rule to the vectors that an only() among the arguments lists, or to all of them, each
 // with its entry of a joint() bias, and their factors to what is tied() to them.
 template <class View, class... With>
@@ -98,15 +103,17 @@ Report pass_over(const View& view, const NormRule<typename View::Scalar>& rule,
 template <class W, class G, class C, class... With>
 Report constrain_norms(W&& weights, const G& grouping, const C& constraint, const With&... with) {
   explain_weights<W>();
-  static_assert(((is_tied<With> || is_joint<With> || is_only<With>)&&...),
+  constexpr bool known = ((is_tied<With> || is_joint<With> || is_only<With>)&&...);
+  static_assert(known,
                 "rein: after the weights, a norm constraint takes tied(bias) or joint(bias), and "
                 "only(indices)");
   static_assert(
       (0 + ... + (is_tied<With> || is_joint<With>)) <= 1 && (0 + ... + is_only<With>) <= 1,
       "rein: a norm constraint takes one bias and one only(indices) at most");
-  if constexpr (Weights<W>) {
+  if constexpr (Weights<W> && known) {
     auto view = make_view(weights, grouping);
     (with.template check<W>(view.vectors), ...);
+    (check_apart(with, weights), ...);
     if constexpr ((is_joint<With> || ...)) {
       return pass_over(view, joint_rule_for(constraint, view), with...);
     } else {

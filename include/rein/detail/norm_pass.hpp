@@ -313,7 +313,7 @@ class NormPass {
   // Counts a vector that is not satisfied; its factor, or 1 where that would change nothing.
   EIGEN_STRONG_INLINE Real counted(Index v, Real square_sum, Real factor, Tally& tally) const {
     tally.largest_square = (std::max)(tally.largest_square, square_sum);
-    if (factor == 1 || (rule_.is_gradual() && !changes(v, factor))) return 1;
+    if (factor == 1 || (rule_.may_change_nothing() && !changes(v, factor))) return 1;
     ++tally.changed;
     joint_.rescale(v, factor);
     changed_(v, factor);

@@ -183,8 +183,9 @@ class NormRule {
     return changed;
   }
 
-  // Whether a factor may be so close to 1 that it changes no bit.
-  bool is_gradual() const { return band_.rate != 1; }
+  // Whether a factor may change no bit: one close to 1, or one above it, of entries that are as
+  // large as the scalar has them.
+  bool may_change_nothing() const { return band_.rate != 1 || band_.low > 0; }
 
   ScaledNumber factor(const ScaledNumber& norm) const {
     const double root = norm.mantissa;

@@ -31,6 +31,9 @@ constexpr double power_of_two(int exponent) {
 template <class Scalar>
 struct ScalarTraits {
   static constexpr bool supported = false;
+  // Named all the same, so that the one error is the sentence that refuses the scalar.
+  using Component = Scalar;
+  using Real = double;
 };
 
 template <class Scalar, class Accumulator, int Digits, int MinExponent>

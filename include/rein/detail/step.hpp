@@ -11,6 +11,7 @@
 
 #include <rein/constraint.hpp>
 #include <rein/detail/after_projection.hpp>
+#include <rein/detail/check_constraint.hpp>
 #include <rein/detail/constrain_norms.hpp>
 #include <rein/detail/error.hpp>
 #include <rein/detail/norm_pass.hpp>
@@ -234,11 +235,6 @@ void step_listed_rows(W& weights, const Rows& rows, const G& gradient, const Upd
   });
 }
 
-template <class C>
-concept GroupedConstraint = requires(const C& constraint) {
-  requires Grouping<std::remove_cvref_t<decltype(constraint.grouping())>>;
-};
-
 // Whether the norms that a constraint needs can be summed while a step updates the weights.
 template <class C>
 concept NormConstraint = GroupedConstraint<C> &&(HasBand<C> || HasBandForLength<C>);
@@ -247,18 +243,6 @@ template <class C>
 concept RowNormConstraint = NormConstraint<C> && requires(const C& constraint) {
   requires std::is_same_v<std::remove_cvref_t<decltype(constraint.grouping())>, PerRow>;
 };
-
-// Throws, before anything is written, where a constraint does not fit the weights: by its grouping,
-// or by what its check_length(length) says of the length of their vectors.
-template <class W, class C>
-void check_constraint(W& weights, const C& constraint) {
-  if constexpr (GroupedConstraint<C>) {
-    const auto view = make_view(weights, constraint.grouping());
-    if constexpr (requires { constraint.check_length(view.length()); }) {
-      constraint.check_length(view.length());
-    }
-  }
-}
 
 inline Index vectors_of(PerRow, Index rows, Index) { return rows; }
 inline Index vectors_of(PerCol, Index, Index cols) { return cols; }
@@ -381,6 +365,16 @@ bool overlaps(const X& x, const W& w, bool same_place) {
          apart + x.innerSize() * static_cast<Index>(sizeof(typename W::Scalar)) > stride;
 }
 
+// The matrix in whose memory an expression's entries lie, where they have no strides of their own.
+template <class W>
+const auto& in_memory(const W& w) {
+  if constexpr (has_strides<W>) {
+    return w;
+  } else {
+    return in_memory(w.nestedExpression());
+  }
+}
+
 // Whether an expression, read entry by entry, would see weights at other places that are written
 // by then: (W + W.transpose()) does, 0.1 * W does not.
 template <class X, class W>
@@ -402,8 +396,9 @@ bool reads_elsewhere(const X& x, const W& w, bool same_place = true) {
 // is one of listed rows, its entries have no place in the weights.
 template <class G, class W>
 void require_apart(const char* owner, const G& gradient, const W& weights, bool same_rows = true) {
-  if constexpr (is_entrywise<G> && has_strides<W>) {
-    if (reads_elsewhere(gradient, weights, same_rows && !has_strides<G>)) {
+  if constexpr (is_entrywise<G>) {
+    const bool same_place = same_rows && !has_strides<G> && has_strides<W>;
+    if (reads_elsewhere(gradient, in_memory(weights), same_place)) {
       invalid_argument(std::string("rein::") + owner +
                        ": the gradient lies in the weights' memory; it must have its own, or be "
                        "evaluated first: .eval()");
@@ -415,21 +410,48 @@ template <class Parameter, class X>
 concept SameScalar = std::is_same_v < typename Dense<X>::Scalar,
 typename Parameter::Scalar > ;
 
-template <class Parameter, class W, class G, class C>
-concept CanStep =
-    Weights<W> && SameScalar<Parameter, W> && SameScalar<Parameter, G> && Constraint<C, Dense<W>>;
+// Whether what is known of two sizes while compiling lets them be the same.
+constexpr bool may_be_equal(int a, int b) {
+  return a == Eigen::Dynamic || b == Eigen::Dynamic || a == b;
+}
 
-// States in a sentence each what a step asks for.
-template <class Parameter, class W, class G, class C>
-constexpr void explain_step() {
+// Whether X may have the parameter's columns and this many rows. A row is not a column, though both
+// may have the size 1 x 1.
+template <class X, class Parameter, int Rows>
+constexpr bool may_have_shape() {
+  constexpr int rows = X::RowsAtCompileTime, cols = X::ColsAtCompileTime;
+  constexpr int parameter_cols = Parameter::ColsAtCompileTime;
+  constexpr bool turned = (rows == 1 && cols != 1 && parameter_cols == 1 && Rows != 1) ||
+                          (cols == 1 && rows != 1 && Rows == 1 && parameter_cols != 1);
+  return may_be_equal(rows, Rows) && may_be_equal(cols, parameter_cols) && !turned;
+}
+
+// Where the gradient is one of listed rows, GradientRows is Eigen::Dynamic.
+template <class Parameter, class W, class G, class C, int GradientRows>
+concept CanStep = Weights<W> && SameScalar<Parameter, W> && SameScalar<Parameter, G> &&
+    may_have_shape<Dense<W>, Parameter, Parameter::RowsAtCompileTime>() &&
+    may_have_shape<G, Parameter, GradientRows>() && Constraint<C, Dense<W>>;
+
+// States in a sentence each what a step asks for, and says whether it can be done.
+template <class Parameter, class W, class G, class C,
+          int GradientRows = Parameter::RowsAtCompileTime>
+constexpr bool explain_step() {
   explain_weights<W>();
   if constexpr (Weights<W>) {
-    static_assert(SameScalar<Parameter, W>,
+    constexpr int rows = Parameter::RowsAtCompileTime;
+    constexpr bool weights_scalar = SameScalar<Parameter, W>;
+    constexpr bool gradient_scalar = SameScalar<Dense<W>, G>;
+    static_assert(weights_scalar,
                   "rein: the weights must have the scalar that the optimizer was made for");
-    static_assert(SameScalar<Parameter, G>, "rein: the gradient must have the weights' scalar");
-    static_assert(Constraint<C, Dense<W>>,
-                  "rein: a constraint must be callable on the weights and return void or Report");
+    static_assert(may_have_shape<Dense<W>, Parameter, rows>(),
+                  "rein: the weights must have the shape that the optimizer was made for");
+    static_assert(gradient_scalar, "rein: the gradient must have the weights' scalar");
+    static_assert(
+        may_have_shape<G, Parameter, GradientRows>(),
+        "rein: the gradient must have the weights' shape; that of listed rows, their columns");
+    explain_constraint<C, Dense<W>>();
   }
+  return CanStep<Parameter, W, G, C, GradientRows>;
 }
 
 // Refuses a matrix of another shape than the optimizer's.

@@ -133,10 +133,10 @@ auto make_view(W& w, const G& grouping) {
     return CoefficientView<W, true>{w, 1, w.rows(), w.cols()};
   } else if constexpr (std::is_same_v<G, PerCol>) {
     return CoefficientView<W, false>{w, 1, w.cols(), w.rows()};
-  } else if constexpr (std::is_same_v<G, Whole>) {
-    return CoefficientView<W, true>{w, w.rows(), 1, w.cols()};
   } else {
-    static_assert(has_strides<W>, "rein: per_filter needs weights that are contiguous in memory");
+    constexpr bool contiguous = std::is_same_v<G, Whole>;
+    static_assert(contiguous, "rein: per_filter needs weights that are contiguous in memory");
+    return CoefficientView<W, true>{w, w.rows(), 1, w.cols()};
   }
 }
 

@@ -1,0 +1,52 @@
+# The headers define three macros and no others, use no namespace but inside functions, and have no
+# state: no variable of rein's is in a program's writable memory.
+
+file(GLOB_RECURSE headers ${REIN_INCLUDE_DIR}/*.hpp)
+set(others "")
+foreach(header IN LISTS headers)
+  file(READ ${header} text)
+  if(text MATCHES "\nusing namespace")
+    message(FATAL_ERROR "${header} uses a namespace outside of a function")
+  endif()
+  string(REGEX MATCHALL "#include <[^>]+>" includes "${text}")
+  list(APPEND others ${includes})
+endforeach()
+list(FILTER others EXCLUDE REGEX "<rein/")
+list(REMOVE_DUPLICATES others)
+list(JOIN others "\n" others)
+file(WRITE ${BUILD_DIR}/without_rein.cpp "${others}\n")
+file(WRITE ${BUILD_DIR}/with_rein.cpp "${others}\n#include <rein/rein.hpp>\n")
+
+set(compile ${COMPILER} -std=c++20 -I ${REIN_INCLUDE_DIR} -isystem ${EIGEN_INCLUDE_DIR})
+foreach(program without_rein with_rein)
+  execute_process(COMMAND ${compile} -dM -E ${BUILD_DIR}/${program}.cpp OUTPUT_VARIABLE defines
+                  COMMAND_ERROR_IS_FATAL ANY)
+  string(REGEX MATCHALL "#define [A-Za-z0-9_]+" ${program} "${defines}")
+endforeach()
+list(REMOVE_ITEM with_rein ${without_rein})
+list(SORT with_rein)
+string(REPLACE "#define " "" with_rein "${with_rein}")
+message("macros: ${with_rein}")
+if(NOT with_rein STREQUAL "REIN_VERSION_MAJOR;REIN_VERSION_MINOR;REIN_VERSION_PATCH")
+  message(FATAL_ERROR "other macros than the version")
+endif()
+
+if(NOT OBJDUMP)
+  return()
+endif()
+execute_process(COMMAND ${compile} -O0 -c ${CMAKE_CURRENT_LIST_DIR}/../builds/selfcheck.cpp
+                        -o ${BUILD_DIR}/selfcheck.o COMMAND_ERROR_IS_FATAL ANY)
+# grep, because the table of symbols is too long for CMake's own regular expressions.
+function(find_symbols sections result)
+  execute_process(COMMAND ${OBJDUMP} -t -C ${BUILD_DIR}/selfcheck.o COMMAND grep -E "${sections}"
+                  COMMAND grep -v "[.]rel[.]ro" COMMAND grep "rein::" OUTPUT_VARIABLE found)
+  set(${result} "${found}" PARENT_SCOPE)
+endfunction()
+find_symbols(" [.]text" functions)
+if(NOT functions)
+  message(FATAL_ERROR "no function of rein's among the symbols")
+endif()
+find_symbols(" ([*]COM[*]|[.]t?data|[.]t?bss)" state)
+if(state)
+  message(FATAL_ERROR "rein has state:\n${state}")
+endif()

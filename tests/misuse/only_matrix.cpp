@@ -1,0 +1,10 @@
+// refused: indices must be a list
+#include <rein/rein.hpp>
+
+#ifdef MISUSE
+void constrain(Eigen::MatrixXf& w, const Eigen::MatrixXi& rows) {
+#else
+void constrain(Eigen::MatrixXf& w, const Eigen::VectorXi& rows) {
+#endif
+  rein::MaxNorm{1.0, rein::per_row}(w, rein::only(rows));
+}
