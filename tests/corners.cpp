@@ -6,6 +6,7 @@
 #include <cstring>
 #include <functional>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include <Eigen/Core>
@@ -171,6 +172,50 @@ void same_bits_at_any_alignment() {
       INFO(first.format.name << " " << rows << " x " << cols << ", " << offset << " entries on");
       CHECK(oracle::same_bits(oracle::copy_of(w), first));
     }
+  }
+}
+
+// What lies in memory before and after the weights decides nothing, be it zeros, the largest
+// numbers or NaN.
+template <class Scalar, int Order>
+void surroundings_do_not_matter() {
+  using W = Eigen::Matrix<Scalar, Dynamic, Dynamic, Order>;
+  using Component = typename Eigen::NumTraits<Scalar>::Real;
+  laws::Random random(26);
+  INFO("REIN_TEST_SEED=" << laws::seed());
+  const oracle::Rule rule{.low = 0.5, .high = 1.5};
+  std::vector<laws::Plan> plans{
+      {{Grouping::filters, "oihw", {70, 16, 3, 3}}, 70, 144, rule, &laws::layouts[0]},
+      {{Grouping::filters, "oihw", {9, 70, 3, 3}}, 9, 630, rule, &laws::layouts[0]},
+      {{Grouping::filters, "hwio", {3, 3, 16, 70}}, 144, 70, rule, &laws::layouts[2]},
+      {{Grouping::filters, "iohw", {16, 70, 3, 3}}, 16, 630, rule, &laws::layouts[1]}};
+  for (int k = 0; k < 40; ++k) plans.push_back(laws::random_plan(rule, random));
+  for (const laws::Plan& plan : plans) {
+    INFO(oracle::format_of<Scalar>().name << " " << laws::describe(plan));
+    // As far around as the weights are long.
+    const Index size = plan.rows * plan.cols;
+    std::vector<Scalar> memory(static_cast<std::size_t>(3 * size));
+    Eigen::Map<W> w(memory.data() + size, plan.rows, plan.cols);
+    laws::with_grouping(w, plan, [&](const auto& grouping) {
+      oracle::Weights before = oracle::copy_of(w);
+      laws::fill(before, oracle::vectors_of(before, plan.grouping), rule, random);
+      const double low = random.chance(0.5) ? 0 : rule.low;
+      const auto constrained_among = [&](double around) {
+        for (Scalar& entry : memory) {
+          entry = Scalar(static_cast<Component>(around * random.between(0.5, 1)));
+        }
+        oracle::assign(w, before);
+        const rein::Report report = rein::MinMaxNorm{low, rule.high, grouping}(w);
+        return std::pair(oracle::copy_of(w), report);
+      };
+      const auto [expected, report] = constrained_among(1e-2);
+      for (const double around :
+           {expected.format.largest(), std::numeric_limits<double>::quiet_NaN()}) {
+        const auto [after, other_report] = constrained_among(around);
+        CHECK(oracle::same_bits(after, expected));
+        CHECK(other_report == report);
+      }
+    });
   }
 }
 
@@ -435,6 +480,14 @@ TEST_CASE("corners: the same bits at any alignment") {
   same_bits_at_any_alignment<Eigen::bfloat16>();
   same_bits_at_any_alignment<std::complex<float>>();
   same_bits_at_any_alignment<std::complex<double>>();
+}
+
+TEST_CASE("corners: what lies around the weights does not matter") {
+  surroundings_do_not_matter<float, Eigen::RowMajor>();
+  surroundings_do_not_matter<float, Eigen::ColMajor>();
+  surroundings_do_not_matter<double, Eigen::RowMajor>();
+  surroundings_do_not_matter<Eigen::half, Eigen::ColMajor>();
+  surroundings_do_not_matter<std::complex<float>, Eigen::ColMajor>();
 }
 
 TEST_CASE("corners: one NaN or Inf at every place: float") { not_finite_at_every_place<float>(); }
