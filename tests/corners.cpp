@@ -175,6 +175,43 @@ void same_bits_at_any_alignment() {
   }
 }
 
+// As in training: nearly all vectors inside their limits, and a few just outside. Where most are
+// satisfied a quick look may do for those, but not for these.
+template <class Scalar>
+void a_few_just_outside() {
+  const oracle::Format format = oracle::format_of<Scalar>();
+  if (!format.judged()) return;
+  laws::Random random(27);
+  INFO("REIN_TEST_SEED=" << laws::seed());
+  for (const oracle::Rule& rule : {oracle::Rule{.high = 1.5}, oracle::Rule{.low = 0.5, .high = 1.5},
+                                   oracle::Rule{.low = 0.5, .high = 1e4}}) {
+    for (const Index length : {3, 9, 18, 35, 70, 144, 300, 511, 700}) {
+      for (const Index vectors : {5, 40, 130}) {
+        const auto check = [&](Index rows, Index cols, const auto& grouping, Grouping::Kind kind) {
+          laws::for_each_order<Scalar>(rows, cols, random.index(4), [&](const char* view, auto& w) {
+            INFO(format.name << " " << view << " " << rows << " x " << cols << ", low " << rule.low
+                             << ", high " << rule.high);
+            oracle::Weights weights = oracle::copy_of(w);
+            for (const oracle::Places& vector : oracle::vectors_of(weights, {kind})) {
+              const double outside = 1 + random.between(20, 200) * format.epsilon();
+              const double norm = !random.chance(0.05) ? random.between(0.6, 1.2)
+                                  : random.chance(0.5) ? rule.high * outside
+                                                       : rule.low / outside;
+              laws::fill_to_norm(weights, vector, norm, random);
+            }
+            oracle::assign(w, weights);
+            const rein::MinMaxNorm constraint{rule.low, rule.high, grouping};
+            const std::function<rein::Report()> call = [&] { return constraint(w); };
+            laws::obey(w, Grouping{kind}, rule, call);
+          });
+        };
+        check(vectors, length, rein::per_row, Grouping::rows);
+        check(length, vectors, rein::per_col, Grouping::cols);
+      }
+    }
+  }
+}
+
 // What lies in memory before and after the weights decides nothing, be it zeros, the largest
 // numbers or NaN.
 template <class Scalar, int Order>
@@ -480,6 +517,13 @@ TEST_CASE("corners: the same bits at any alignment") {
   same_bits_at_any_alignment<Eigen::bfloat16>();
   same_bits_at_any_alignment<std::complex<float>>();
   same_bits_at_any_alignment<std::complex<double>>();
+}
+
+TEST_CASE("corners: a few vectors just outside among many inside") {
+  a_few_just_outside<float>();
+  a_few_just_outside<double>();
+  a_few_just_outside<Eigen::half>();
+  a_few_just_outside<std::complex<float>>();
 }
 
 TEST_CASE("corners: what lies around the weights does not matter") {
