@@ -6,6 +6,7 @@
 #include <cstring>
 #include <functional>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include <Eigen/Core>
@@ -171,6 +172,87 @@ void same_bits_at_any_alignment() {
       INFO(first.format.name << " " << rows << " x " << cols << ", " << offset << " entries on");
       CHECK(oracle::same_bits(oracle::copy_of(w), first));
     }
+  }
+}
+
+// As in training: nearly all vectors inside their limits, and a few just outside. Where most are
+// satisfied a quick look may do for those, but not for these.
+template <class Scalar>
+void a_few_just_outside() {
+  const oracle::Format format = oracle::format_of<Scalar>();
+  if (!format.judged()) return;
+  laws::Random random(27);
+  INFO("REIN_TEST_SEED=" << laws::seed());
+  for (const oracle::Rule& rule : {oracle::Rule{.high = 1.5}, oracle::Rule{.low = 0.5, .high = 1.5},
+                                   oracle::Rule{.low = 0.5, .high = 1e4}}) {
+    for (const Index length : {3, 9, 18, 35, 70, 144, 300, 511, 700}) {
+      for (const Index vectors : {5, 40, 130}) {
+        const auto check = [&](Index rows, Index cols, const auto& grouping, Grouping::Kind kind) {
+          laws::for_each_order<Scalar>(rows, cols, random.index(4), [&](const char* view, auto& w) {
+            INFO(format.name << " " << view << " " << rows << " x " << cols << ", low " << rule.low
+                             << ", high " << rule.high);
+            oracle::Weights weights = oracle::copy_of(w);
+            for (const oracle::Places& vector : oracle::vectors_of(weights, {kind})) {
+              const double outside = 1 + random.between(20, 200) * format.epsilon();
+              const double norm = !random.chance(0.05) ? random.between(0.6, 1.2)
+                                  : random.chance(0.5) ? rule.high * outside
+                                                       : rule.low / outside;
+              laws::fill_to_norm(weights, vector, norm, random);
+            }
+            oracle::assign(w, weights);
+            const rein::MinMaxNorm constraint{rule.low, rule.high, grouping};
+            const std::function<rein::Report()> call = [&] { return constraint(w); };
+            laws::obey(w, Grouping{kind}, rule, call);
+          });
+        };
+        check(vectors, length, rein::per_row, Grouping::rows);
+        check(length, vectors, rein::per_col, Grouping::cols);
+      }
+    }
+  }
+}
+
+// What lies in memory before and after the weights decides nothing, be it zeros, the largest
+// numbers or NaN.
+template <class Scalar, int Order>
+void surroundings_do_not_matter() {
+  using W = Eigen::Matrix<Scalar, Dynamic, Dynamic, Order>;
+  using Component = typename Eigen::NumTraits<Scalar>::Real;
+  laws::Random random(26);
+  INFO("REIN_TEST_SEED=" << laws::seed());
+  const oracle::Rule rule{.low = 0.5, .high = 1.5};
+  std::vector<laws::Plan> plans{
+      {{Grouping::filters, "oihw", {70, 16, 3, 3}}, 70, 144, rule, &laws::layouts[0]},
+      {{Grouping::filters, "oihw", {9, 70, 3, 3}}, 9, 630, rule, &laws::layouts[0]},
+      {{Grouping::filters, "hwio", {3, 3, 16, 70}}, 144, 70, rule, &laws::layouts[2]},
+      {{Grouping::filters, "iohw", {16, 70, 3, 3}}, 16, 630, rule, &laws::layouts[1]}};
+  for (int k = 0; k < 40; ++k) plans.push_back(laws::random_plan(rule, random));
+  for (const laws::Plan& plan : plans) {
+    INFO(oracle::format_of<Scalar>().name << " " << laws::describe(plan));
+    // As far around as the weights are long.
+    const Index size = plan.rows * plan.cols;
+    std::vector<Scalar> memory(static_cast<std::size_t>(3 * size));
+    Eigen::Map<W> w(memory.data() + size, plan.rows, plan.cols);
+    laws::with_grouping(w, plan, [&](const auto& grouping) {
+      oracle::Weights before = oracle::copy_of(w);
+      laws::fill(before, oracle::vectors_of(before, plan.grouping), rule, random);
+      const double low = random.chance(0.5) ? 0 : rule.low;
+      const auto constrained_among = [&](double around) {
+        for (Scalar& entry : memory) {
+          entry = Scalar(static_cast<Component>(around * random.between(0.5, 1)));
+        }
+        oracle::assign(w, before);
+        const rein::Report report = rein::MinMaxNorm{low, rule.high, grouping}(w);
+        return std::pair(oracle::copy_of(w), report);
+      };
+      const auto [expected, report] = constrained_among(1e-2);
+      for (const double around :
+           {expected.format.largest(), std::numeric_limits<double>::quiet_NaN()}) {
+        const auto [after, other_report] = constrained_among(around);
+        CHECK(oracle::same_bits(after, expected));
+        CHECK(other_report == report);
+      }
+    });
   }
 }
 
@@ -435,6 +517,21 @@ TEST_CASE("corners: the same bits at any alignment") {
   same_bits_at_any_alignment<Eigen::bfloat16>();
   same_bits_at_any_alignment<std::complex<float>>();
   same_bits_at_any_alignment<std::complex<double>>();
+}
+
+TEST_CASE("corners: a few vectors just outside among many inside") {
+  a_few_just_outside<float>();
+  a_few_just_outside<double>();
+  a_few_just_outside<Eigen::half>();
+  a_few_just_outside<std::complex<float>>();
+}
+
+TEST_CASE("corners: what lies around the weights does not matter") {
+  surroundings_do_not_matter<float, Eigen::RowMajor>();
+  surroundings_do_not_matter<float, Eigen::ColMajor>();
+  surroundings_do_not_matter<double, Eigen::RowMajor>();
+  surroundings_do_not_matter<Eigen::half, Eigen::ColMajor>();
+  surroundings_do_not_matter<std::complex<float>, Eigen::ColMajor>();
 }
 
 TEST_CASE("corners: one NaN or Inf at every place: float") { not_finite_at_every_place<float>(); }
