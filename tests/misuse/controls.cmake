@@ -2,7 +2,7 @@
 # namespace each.
 
 file(GLOB sources ${CMAKE_CURRENT_LIST_DIR}/*.cpp)
-set(program "#include <vector>\n#include <Eigen/Core>\n#include <rein/rein.hpp>\n")
+set(program "#include <vector>\n#include <Eigen/Core>\n#include <rein/rein.hpp>\n#include <rein/tensor.hpp>\n")
 foreach(source IN LISTS sources)
   cmake_path(GET source STEM name)
   string(APPEND program "namespace ${name} {\n#include \"${source}\"\n}\n")

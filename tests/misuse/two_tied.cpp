@@ -1,4 +1,4 @@
-// refused: a norm constraint takes one tied
+// refused: a norm constraint takes one bias and one only
 #include <rein/rein.hpp>
 
 void constrain(Eigen::MatrixXf& w, Eigen::VectorXf& a, Eigen::VectorXf& b) {

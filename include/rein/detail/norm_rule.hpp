@@ -79,7 +79,7 @@ class NormRule {
     double lowest = 0;
     double highest = band.high * (1 + slack);
     if (band.low > 0) {
-      rounding_ = std::sqrt(static_cast<double>(length));
+      rounding_ = std::sqrt(static_cast<double>(length * Traits::components));
       lowest = (std::max)(band.low * (1 - slack) - rounding_ * smallest_subnormal, 0.0);
       low_ = rounded_up<Real>(band.low);
     }
