@@ -18,9 +18,8 @@ template <class Scalar>
 void last_entry_as_bias_obeys_the_laws(int plans) {
   laws::Random random(11);
   const auto make = [](const auto& grouping, const oracle::Rule& rule) {
-    return [grouping,
-            constraint = rein::MinMaxNorm{rule.low, rule.high, grouping, rule.rate}](auto& w) {
-      using Grouping = std::decay_t<decltype(grouping)>;
+    return [constraint = rein::MinMaxNorm{rule.low, rule.high, grouping, rule.rate}](auto& w) {
+      using Grouping = std::decay_t<decltype(constraint.grouping())>;
       if constexpr (std::is_same_v<Grouping, rein::PerRow>) {
         if (w.cols() != 0) {
           return constraint(w.leftCols(w.cols() - 1), rein::joint(w.col(w.cols() - 1)));
