@@ -174,12 +174,15 @@ class NormRule {
     using namespace Eigen::internal;
     const Real most = most_satisfied();
     over_lanes<Real>(vectors, [&]<class P>(Index v, P) {
-      const P squares = ploadu<P>(square_sums + v);
-      const P shrinking = pdiv(pset1<P>(high_), exact_root(squares));
-      pstoreu(factors + v, pselect(pcmp_lt(pset1<P>(most), squares), shrinking, pset1<P>(Real(1))));
+      pstoreu(factors + v, pdiv(pset1<P>(high_), exact_root(ploadu<P>(square_sums + v))));
     });
+    // No packets of bits, which Clang takes for NaN under -ffast-math.
     Index changed = 0;
-    for (Index v = 0; v < vectors; ++v) changed += factors[v] != 1;
+    for (Index v = 0; v < vectors; ++v) {
+      const bool outside = square_sums[v] > most;
+      factors[v] = outside ? factors[v] : Real(1);
+      changed += outside;
+    }
     return changed;
   }
 
