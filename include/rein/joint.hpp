@@ -12,10 +12,7 @@ template <class Bias>
 struct Joint {
   Bias bias;  // a reference, or a view held by value
 
-  template <class W>
-  void check(Eigen::Index vectors) const {
-    detail::check_bias<W>("joint", bias, vectors);
-  }
+  void check(Eigen::Index vectors) const { detail::check_bias("joint", bias, vectors); }
 
   template <class W>
   void check_apart(W& weights) const {

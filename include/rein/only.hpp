@@ -61,7 +61,6 @@ struct Only {
     }
   }
 
-  template <class W>
   void check(Eigen::Index vectors, const char* owner = "rein::only") const {
     for (Eigen::Index k = 0; k < size(); ++k) {
       const Eigen::Index v = (*this)[k];

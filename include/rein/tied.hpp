@@ -12,10 +12,7 @@ template <class Bias>
 struct Tied {
   Bias bias;  // a reference, or a view held by value
 
-  template <class W>
-  void check(Eigen::Index vectors) const {
-    detail::check_bias<W>("tied", bias, vectors);
-  }
+  void check(Eigen::Index vectors) const { detail::check_bias("tied", bias, vectors); }
 
   template <class W>
   void check_apart(W& weights) const {

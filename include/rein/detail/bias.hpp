@@ -15,11 +15,8 @@
 
 namespace rein::detail {
 
-template <class W, class Bias>
+template <class Bias>
 void check_bias(const char* name, const Bias& bias, Index vectors) {
-  constexpr bool same_scalar =
-      std::is_same_v<typename Dense<Bias>::Scalar, typename Dense<W>::Scalar>;
-  static_assert(same_scalar, "rein: a tied or joint bias must have the weights' scalar");
   if (bias.size() != vectors) {
     invalid_argument("rein::" + std::string(name) + ": the bias' size is " + text(bias.size()) +
                      "; it must be the number of vectors, " + text(vectors));

@@ -35,6 +35,16 @@ inline constexpr bool is_only<Only<Indices>> = true;
 template <class T>
 inline constexpr bool is_only<const T> = is_only<T>;
 
+// Whether With is no bias, or one with the weights' scalar.
+template <class With, class W>
+constexpr bool fits_scalar() {
+  if constexpr (Weights<W> && (is_tied<With> || is_joint<With>)) {
+    return std::is_same_v<typename Dense<decltype(With::bias)>::Scalar, typename Dense<W>::Scalar>;
+  } else {
+    return true;
+  }
+}
+
 // What a norm constraint asks of the vectors of a view.
 template <class C, class View>
 auto rule_for(const C& constraint, const View& view) {
@@ -110,9 +120,11 @@ Report constrain_norms(W&& weights, const G& grouping, const C& constraint, cons
   static_assert(
       (0 + ... + (is_tied<With> || is_joint<With>)) <= 1 && (0 + ... + is_only<With>) <= 1,
       "rein: a norm constraint takes one bias and one only(indices) at most");
-  if constexpr (Weights<W> && known) {
+  constexpr bool fitting = (fits_scalar<With, W>() && ...);
+  static_assert(fitting, "rein: a tied or joint bias must have the weights' scalar");
+  if constexpr (Weights<W> && known && fitting) {
     auto view = make_view(weights, grouping);
-    (with.template check<W>(view.vectors), ...);
+    (with.check(view.vectors), ...);
     (check_apart(with, weights), ...);
     if constexpr ((is_joint<With> || ...)) {
       return pass_over(view, joint_rule_for(constraint, view), with...);

@@ -474,7 +474,7 @@ void require_rows(const char* owner, const W& weights, const G& gradient, const 
                      "; it must be the number of indices times that of the weights' columns, " +
                      shape(rows.size(), cols));
   }
-  rows.template check<W>(weight_rows, (std::string("rein::") + owner).c_str());
+  rows.check(weight_rows, (std::string("rein::") + owner).c_str());
   require_apart(owner, gradient, weights, false);
 }
 
