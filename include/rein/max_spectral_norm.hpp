@@ -58,7 +58,8 @@ class MaxSpectralNorm final {
         const double scaled_sigma = sigma_max_(weights, scaling.down);
         sigma = scaled_sigma * scaling.up;
         // The entries' rounding, of subnormal ones by half a step, may bring sigma_max back up.
-        const double half_step = detail::power_of_two(Traits::denorm_exponent) * scaling.down / 2;
+        constexpr double step = detail::power_of_two(Traits::denorm_exponent);
+        const double half_step = step * scaling.down / 2;
         const double slack = std::sqrt(static_cast<double>(weights.size())) * half_step;
         const double bound = limit_ * scaling.down * (1 + 5e-7 + 4 * Traits::epsilon) + slack;
         const auto scaled_entry = [&](double x) {

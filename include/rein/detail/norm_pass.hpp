@@ -74,7 +74,10 @@ void for_each_square_sum(const StridedView<Entry>& view, const Visit& visit) {
 template <class View, class Factors>
 Index rescale_vectors(const View& view, const Factors& factors) {
   Index changed = 0;
-  const auto needed = [&](Index v) { return factors[v] != 1 && ++changed; };
+  const auto needed = [&](Index v) {
+    changed += factors[v] != 1;
+    return factors[v] != 1;
+  };
   if constexpr (!is_strided<View>) {
     for (Index v = 0; v < view.vectors; ++v) {
       if (!needed(v)) continue;

@@ -44,7 +44,8 @@ class CompensatedSum {
 template <class Scalar>
 double sum_slack(double magnitudes, double n, const Scaling& scaling) {
   using Traits = ScalarTraits<Scalar>;
-  const double half_step = power_of_two(Traits::denorm_exponent) * scaling.down / 2;
+  constexpr double step = power_of_two(Traits::denorm_exponent);
+  const double half_step = step * scaling.down / 2;
   return 2 * Traits::epsilon * magnitudes + n * half_step;
 }
 

@@ -5,8 +5,9 @@
 namespace rein::detail {
 
 // What is done to n adjacent entries at x before they are read for the first time: a fused
-// optimizer step updates them then. Empty, it does nothing. Its type does not say what it calls, so
-// that the kernels are compiled once for each scalar. Several threads may call it at once.
+// optimizer step updates them then. One that is empty is not called. Its type does not say what it
+// calls, so that the kernels are compiled once for each scalar. Several threads may call it at
+// once.
 template <class Entry>
 class Refresh {
  public:
@@ -18,9 +19,7 @@ class Refresh {
         }) {}
 
   explicit operator bool() const { return call_ != nullptr; }
-  void operator()(Entry* x, Eigen::Index n) const {
-    if (call_ != nullptr) call_(update_, x, n);
-  }
+  void operator()(Entry* x, Eigen::Index n) const { call_(update_, x, n); }
 
  private:
   const void* update_ = nullptr;

@@ -43,7 +43,7 @@ bool has_entry_at(X& x, std::uintptr_t address) {
 
     const auto offset = static_cast<Index>(address - first);
     if (offset % bytes != 0 || wide.stride <= narrow.stride * (narrow.size - 1)) return true;
-    const Index rest = offset / bytes % (wide.stride > 0 ? wide.stride : 1);
+    const Index rest = offset / bytes % wide.stride;
     return narrow.stride > 0 ? rest % narrow.stride == 0 && rest / narrow.stride < narrow.size
                              : rest == 0;
   } else {
@@ -52,10 +52,10 @@ bool has_entry_at(X& x, std::uintptr_t address) {
 }
 
 // Whether two matrices of one scalar have an entry in common. A column beside the weights in one
-// matrix with them has none.
+// matrix with them has none. b has entries where a has.
 template <class A, class B>
 bool share_entries(A& a, B& b) {
-  if (a.size() == 0 || b.size() == 0) return false;
+  if (a.size() == 0) return false;
   if constexpr (has_strides<A> && has_strides<B>) {
     const auto last = [](auto& x) { return address_of_entry(x, x.rows() - 1, x.cols() - 1); };
     if (last(a) < address_of_entry(b, 0, 0) || last(b) < address_of_entry(a, 0, 0)) return false;
