@@ -113,6 +113,10 @@ TEST_CASE("adam: every kind of W takes the same steps") {
   laws::every_view_takes_the_same_steps<AdamKind, float>();
 }
 
+TEST_CASE("adam: a parameter of the other storage order") {
+  laws::the_other_storage_order_takes_the_same_steps<AdamKind>();
+}
+
 TEST_CASE("adam: every size takes the same steps") {
   laws::every_size_takes_the_same_steps<AdamKind, laws::ColMajor<float>>();
   laws::every_size_takes_the_same_steps<AdamKind, laws::RowMajor<double>>();

@@ -230,6 +230,13 @@ TEST_CASE("grouping: per_filter takes W in any storage order, by its memory") {
   CHECK(memory[0] < 1);
 }
 
+TEST_CASE("grouping: filters without entries are zero vectors") {
+  Eigen::MatrixXd w(3, 0);
+  const auto filters = rein::per_filter("oi", {3, 0});
+  CHECK(rein::UnitNorm{filters}(w) == rein::Report{.checked = 3});
+  CHECK((rein::norms(w, filters) == Eigen::Array3d::Zero()).all());
+}
+
 TEST_CASE("grouping: dims that do not fit the layout are refused") {
   const auto rank = refusal([] { rein::per_filter("oihw", std::vector<Index>{64, 32, 3}); });
   CHECK(names(rank, "rein::per_filter"));

@@ -70,6 +70,23 @@ TEST_CASE("hyperplane: little is left of a long vector, and it is right") {
   CHECK(w(0) == 1);
 }
 
+// The first entry stays at the largest half, and the second one makes up for it by 1% of what is
+// missing in each round: the rounds end all the same.
+TEST_CASE("hyperplane: a plane beyond the scalar's largest number is approached") {
+  using Eigen::half;
+  Eigen::Matrix<half, 1, 2> w(half(1), half(1));
+  const rein::Hyperplane hyperplane{Eigen::Vector2d(1, 0.1), 70000.0, rein::per_row};
+  double last = 1.1;
+  for (int k = 0; k < 3; ++k) {
+    CHECK(hyperplane(w) == rein::Report{.checked = 1, .changed = 1});
+    CHECK(w(0) == half(65504));
+    const double product = static_cast<double>(w(0)) + 0.1 * static_cast<double>(w(1));
+    CHECK(product > last);
+    CHECK(product < 70000);
+    last = product;
+  }
+}
+
 TEST_CASE("hyperplane: normals, offsets and entries at the ends of double") {
   if (!laws::strict) return;
   const auto onto = [](double normal, double offset, double x) {

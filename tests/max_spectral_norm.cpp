@@ -130,6 +130,16 @@ TEST_CASE("max_spectral_norm: right for every kind of spectrum") {
   }
 }
 
+// Singular values so close to the largest that the steps run out: it is right all the same.
+TEST_CASE("max_spectral_norm: a crowd of singular values below the largest") {
+  constexpr Index n = 300;
+  const Eigen::ArrayXd part = Eigen::ArrayXd::LinSpaced(n, 0, 1);
+  const VectorXd values = (1 - part.square()).sqrt();
+  MatrixXd w = values.asDiagonal();
+  CHECK(rein::MaxSpectralNorm{0.5}(w).changed == 1);
+  CHECK(std::abs(w.diagonal().maxCoeff() - 0.5) <= 1e-8);
+}
+
 TEST_CASE("max_spectral_norm: the whole matrix is scaled") {
   MatrixXd w{{4, 0}, {0, 2}};
   rein::MaxSpectralNorm max_spectral_norm{1.0};

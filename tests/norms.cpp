@@ -1,3 +1,5 @@
+#include <numeric>
+
 #include <rein/norms.hpp>
 
 #include "laws.hpp"
@@ -120,6 +122,16 @@ TEST_CASE("norms are right to 2 eps at length 10^7") {
   if (oracle::format_of<double>().judged()) check(double());
 }
 #endif
+
+// How many numbers are summed one by one depends on the machine's packets: 3 at most, or 15.
+TEMPLATE_TEST_CASE("norms: fewer numbers than a packet holds", "", float, double) {
+  TestType x[15];
+  std::iota(x, x + 15, TestType(1));
+  for (int n = 0; n <= 15; ++n) {
+    const auto sum = static_cast<TestType>(n * (n + 1) * (2 * n + 1) / 6);
+    CHECK(rein::detail::tiny_square_sum(x, n) == sum);
+  }
+}
 
 TEST_CASE("norms: rows, columns, filters, all") {
   Eigen::Matrix<float, 2, 3> w;
@@ -266,6 +278,13 @@ TEST_CASE("rescale: a NaN or an Inf in W stays in its vector") {
   CHECK_FALSE(oracle::finite(w(1, 0)));
   CHECK_FALSE(oracle::finite(w(2, 1)));
   CHECK(report.changed == 2);
+
+  const auto inf = std::numeric_limits<Eigen::half>::infinity();
+  Eigen::Array<Eigen::half, 3, 1> h(Eigen::half(60000), inf, -inf);
+  rein::rescale(h, rein::whole, Eigen::Array<float, 1, 1>(2));
+  CHECK(h(0) == Eigen::half(65504));
+  CHECK(h(1) == inf);
+  CHECK(h(2) == -inf);
 }
 
 TEST_CASE("rescale: factors that do not fit are refused, and nothing is written") {

@@ -79,6 +79,8 @@ TEMPLATE_TEST_CASE("openmp: a constraint gives the same bits for any number of t
   constrains_alike<TestType>(601, 503, rein::whole);
   constrains_alike<TestType>(540, 600, rein::per_filter("iohw", {180, 200, 3, 3}));
   constrains_alike<TestType>(540, 600, rein::per_filter("hwio", {3, 3, 180, 200}));
+  // Not worth a second thread.
+  constrains_alike<TestType>(9, 7, rein::per_row);
 }
 
 TEST_CASE("openmp: a step gives the same bits for any number of threads") {

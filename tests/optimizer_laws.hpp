@@ -209,6 +209,23 @@ void every_view_takes_the_same_steps() {
   }
 }
 
+/// An optimizer made for column-major weights takes row-major ones, with row-major gradients: their
+/// entries follow each other without a gap, but not in the order of its state.
+template <class Kind>
+void the_other_storage_order_takes_the_same_steps() {
+  auto w = filled<ColMajor<double>>(30, 70, 1);
+  RowMajor<double> rows = w;
+  auto optimizer = Kind::make(w, Kind::typical(), rein::Unconstrained{});
+  auto by_rows = optimizer;
+  for (int k = 0; k < 3; ++k) {
+    const auto gradient = filled<ColMajor<double>>(30, 70, 10 + k);
+    optimizer.step(w, gradient);
+    by_rows.step(rows, RowMajor<double>(gradient));
+    CHECK(rows == w);
+    CHECK(same_bits(Kind::state(by_rows), Kind::state(optimizer)));
+  }
+}
+
 /// Sizes at and around vector registers and the chunks that a pass is made of.
 template <class Kind, class Weights>
 void every_size_takes_the_same_steps() {
@@ -337,6 +354,8 @@ void wrong_shapes_change_nothing() {
   refuses(turned, filled<ColMajor<double>>(4, 3, 10), "3 x 4", "4 x 3");
   refuses(turned, filled<ColMajor<double>>(3, 4, 10), "3 x 4", "4 x 3");
   CHECK(same_bits(turned, turned_before));
+  auto empty = filled<ColMajor<double>>(0, 0, 2);
+  refuses(empty, filled<ColMajor<double>>(3, 4, 10), "3 x 4", "0 x 0");
 }
 
 /// A gradient in W's own memory is refused, because W is written while it is read; an expression
@@ -356,7 +375,9 @@ void a_gradient_in_the_weights_is_refused() {
   refuses(w, w);
   refuses(w, w.transpose());
   refuses(w, w + w.transpose());
+  refuses(w, w.transpose() + w);
   refuses(w, (2 * w).transpose());
+  refuses(w, (-w).transpose());
   refuses(w, Eigen::Map<ColMajor<double>>(w.data(), 20, 20));
 
   const auto takes = [&](const auto& gradient) {
@@ -378,6 +399,15 @@ void a_gradient_in_the_weights_is_refused() {
   around.topRows(20) = before;
   refuses(around.topRows(20), around.middleRows(19, 20));
   refuses(around.topRows(20), around.middleRows(1, 20));
+  ColMajor<double> wider = filled<ColMajor<double>>(40, 21, 3);
+  refuses(wider.block(15, 0, 20, 20), wider.block(0, 1, 20, 20));
+  // Between the weights' entries; and of weights that overlap themselves.
+  using Strides = Eigen::Stride<Dynamic, Dynamic>;
+  using Strided = Eigen::Map<ColMajor<double>, 0, Strides>;
+  refuses(Strided(wider.data(), 20, 20, Strides(40, 2)),
+          Strided(wider.data() + 1, 20, 20, Strides(40, 2)));
+  refuses(Strided(wider.data(), 20, 20, Strides(1, 1)),
+          Strided(wider.data() + 1, 20, 20, Strides(1, 1)));
   auto expected = before;
   auto one = Kind::make(w, Kind::typical(), rein::MaxNorm{1.0, rein::per_row});
   auto other = one;

@@ -2,6 +2,7 @@
 // rule, and neither weights nor state have changed. Which values each constraint and option takes
 // is tested beside it, in the file of its name.
 
+#include <complex>
 #include <cstring>
 #include <limits>
 #include <regex>
@@ -185,6 +186,13 @@ TEST_CASE("refusals: a tied bias that is part of the weights") {
   // One entry in common is enough.
   refuses(w.leftCols(2), Eigen::Map<VectorXd>(w.data() + 7, 4));
   refuses(Eigen::Map<MatrixXd, 0, AnyStride>(w.data(), 4, 3, AnyStride(1, 4)), w.row(2).head(4));
+  // Half an entry in common, too.
+  std::vector<float> parts(12, 1);
+  const auto at = [&](std::size_t part) {
+    return reinterpret_cast<std::complex<float>*>(&parts[part]);
+  };
+  refuses(Eigen::Map<Eigen::MatrixXcf>(at(0), 2, 3), Eigen::Map<Eigen::VectorXcf>(at(1), 2));
+  CHECK(parts == std::vector<float>(12, 1));
 }
 
 // Weights and bias in one matrix, each unit's bias in its row or column, are laid out as many keep

@@ -90,6 +90,10 @@ TEST_CASE("sgd: every kind of W takes the same steps") {
   laws::every_view_takes_the_same_steps<SgdKind, double>();
 }
 
+TEST_CASE("sgd: a parameter of the other storage order") {
+  laws::the_other_storage_order_takes_the_same_steps<SgdKind>();
+}
+
 TEST_CASE("sgd: every size takes the same steps") {
   laws::every_size_takes_the_same_steps<SgdKind, laws::ColMajor<float>>();
   laws::every_size_takes_the_same_steps<SgdKind, laws::RowMajor<double>>();
