@@ -28,7 +28,7 @@ class SimplexThreshold {
       largest_ = (std::max)(largest_, key(static_cast<double>(x)));
     });
     const double target = distance_;
-    for (int pass = 0; pass < 64; ++pass) {
+    for (int pass = 0; pass < 64; ++pass) {  // GCOVR_EXCL_BR_LINE: the bound is for safety alone
       CompensatedSum sum;
       double count = 0;
       for_each_component(view, v, [&](const auto& x) {
