@@ -45,8 +45,9 @@ auto norms(const Eigen::DenseBase<W>& weights, const G& grouping) {
 /// 1 is not written to.
 ///
 /// `factors` is a dense Eigen vector with one entry for each vector. Another size, or a factor that
-/// is a NaN or an Inf, is refused with std::invalid_argument and nothing is written. The report's
-/// `changed` counts the factors other than 1.
+/// is a NaN or an Inf, is refused with std::invalid_argument and nothing is written. A product
+/// beyond the largest number is Inf in float and double; half and bfloat16 stop at that number. The
+/// report's `changed` counts the factors other than 1.
 ///
 ///     rein::rescale(W, rein::per_row, Eigen::Array2f(2, 1));   // doubles the first of two rows
 template <class W, Grouping G, class F>
