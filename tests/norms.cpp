@@ -133,6 +133,20 @@ TEMPLATE_TEST_CASE("norms: fewer numbers than a packet holds", "", float, double
   }
 }
 
+#ifndef __FAST_MATH__
+// The squares of each of a filter's entries are summed apart: 4120^2 + 1 is no float, and rounds to
+// 4120^2. What all five of them lose shows in the norm.
+TEST_CASE("norms: what the sums of a filter's short runs lose is kept") {
+  constexpr int length = 5;
+  Eigen::Matrix<float, 16, 3 * length, Eigen::RowMajor> w = decltype(w)::Zero();
+  w.row(0).setConstant(4120);
+  w.row(8).setConstant(1);
+  const auto norms = rein::norms(w, rein::per_filter("iohw", {16, 3, length, 1}));
+  CHECK((norms == std::sqrt(float(length * (4120 * 4120 + 1)))).all());
+  CHECK(norms[0] != std::sqrt(float(length * 4120 * 4120)));
+}
+#endif
+
 TEST_CASE("norms: rows, columns, filters, all") {
   Eigen::Matrix<float, 2, 3> w;
   w << 3, 0, 4, 0.1f, 0, 0;

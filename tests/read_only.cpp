@@ -256,6 +256,23 @@ TEST_CASE("read_only: only the vectors that violate are written to") {
   }
 }
 
+TEST_CASE("read_only: nor does an earlier call show in what is written") {
+  const Index page = Pages::page_size() / Index{sizeof(float)};
+  const Pages pages(6);
+  MapOf<float, Eigen::ColMajor> w(reinterpret_cast<float*>(pages.begin()), 2 * page, 3,
+                                  Eigen::OuterStride<>(2 * page));
+  // All rows but the last violate; then those on the first page of each column.
+  for (const Index violating : {2 * page - 1, page}) {
+    w.setConstant(0.5f);
+    w.topRows(violating).setConstant(2);
+    for (const Index k : {1, 3, 5}) {
+      if (violating == page) pages.forbid_writing(k);
+    }
+    CHECK(rein::MaxNorm{1.0, rein::per_row}(w).changed == violating);
+  }
+  pages.allow_writing();
+}
+
 TEST_CASE("read_only: vectors that only() does not list are not even read") {
   const Index page = Pages::page_size() / Index{sizeof(float)};
   const auto check = [&](auto& w, const Pages& pages, const std::vector<Index>& listed,

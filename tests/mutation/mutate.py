@@ -35,7 +35,9 @@ NEAREST = {
     "constraint": ["constraint", "sgd"],
     "detail/across": ["norms", "max_norm", "corners", "read_only", "fused"],
     "detail/along": ["norms", "max_norm", "corners", "read_only", "fused"],
+    "detail/bias": ["tied", "joint", "refusals"],
     "detail/careful": ["norms", "max_norm", "tied", "corners"],
+    "detail/check_constraint": ["refusals", "in_order", "every"],
     "detail/constrain_norms": ["tied", "only", "max_norm"],
     "detail/entries": ["box", "non_negative"],
     "detail/error": ["max_norm", "grouping", "norms"],
@@ -48,6 +50,7 @@ NEAREST = {
     "detail/refresh": ["fused", "adam", "openmp"],
     "detail/scalar": ["max_norm", "box", "norms"],
     "detail/scale": ["norms", "max_norm", "corners", "read_only"],
+    "detail/shared_entries": ["refusals", "sgd"],
     "detail/simplex_threshold": ["simplex", "l1_ball"],
     "detail/spectral_norm": ["max_spectral_norm"],
     "detail/square_sum": ["norms", "norm_error", "max_norm", "corners", "fused"],
@@ -157,7 +160,7 @@ def included_by(source, seen=None):
 
 def tests_for(header, includes):
     name = name_of(header)
-    first = NEAREST.get(name, [name])
+    first = NEAREST.get(name, [header.stem])
     order = [t for t in first if header.resolve() in includes.get(t, ())]
     others = [t for t in ("max_norm", "norms", "corners", "regressions", "sgd", "adam")
               if t not in order and header.resolve() in includes.get(t, ())]
