@@ -307,3 +307,23 @@ TEST_CASE("regressions: subnormal complex vectors are satisfied after one call (
   check(double(), 19.99);
   check(float(), 19.99);
 }
+
+// Entries that do not count were scaled with: beside the largest double, 2.2e-16 lost half its
+// bits. (0, 1.8e308, 2.2e-16) came to lie 1e-6 of its length off the hyperplane of normal (1, 0,
+// 3), and each call reported a change (found by fuzz_projection).
+TEST_CASE("regressions: an entry whose normal is 0 does not disturb the others (fuzzing)") {
+  if (!laws::strict) return;
+  const double tiny = oracle::format_of<double>().epsilon();
+  const Eigen::Vector3d normal(128, 0, 384);
+  const rein::Hyperplane constraint{normal, 0, rein::per_col};
+  for (const double large : {oracle::format_of<double>().largest(), 1.0, 0.0}) {
+    for (const double first : {0.0, -oracle::format_of<double>().smallest()}) {
+      Eigen::Vector3d w(first, large, tiny);
+      CHECK(constraint(w).changed == 1);
+      CHECK(w[1] == large);
+      CHECK(std::abs(w[0] + 0.3 * tiny) <= 1e-15 * tiny);
+      CHECK(std::abs(w[2] - 0.1 * tiny) <= 1e-15 * tiny);
+      CHECK(constraint(w).changed == 0);
+    }
+  }
+}

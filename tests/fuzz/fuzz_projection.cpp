@@ -21,6 +21,7 @@
 #include <Eigen/Core>
 
 #include <rein/rein.hpp>
+#include <rein/tensor.hpp>
 
 #include "../entry_laws.hpp"
 #include "../laws.hpp"
@@ -260,8 +261,11 @@ class Trial {
     if constexpr (std::is_same_v<G, rein::PerRow>) {
       if (which < 3) return min_max_norm();
       if (which < 5) return tied_bias();
-      if (which < 7) return sgd_step();
-      if (which < 8) return unit_norm();
+      if (which < 6) return sgd_step();
+      if (which < 7) return unit_norm();
+      if (which < 9) return joint_bias();
+      if (which < 10) return sgd_step_rows();
+      if (which < 11) return adam_step_rows();
       if constexpr (!is_complex) bounds_on_entries();
     } else if constexpr (std::is_same_v<G, rein::PerCol>) {
       if (which < 3) return max_norm();
@@ -274,12 +278,14 @@ class Trial {
       if (which < 3) return max_rms();
       if (which < 5) return max_spectral_norm();
       if (which < 7) return only_some();
-      if (which < 9) return norms_and_rescale();
+      if (which < 8) return norms_and_rescale();
+      if (which < 10) return clip_gradient_norm();
       if constexpr (!is_complex) in_order_and_every();
     } else {
       if (which < 3) return min_max_norm();
       if (which < 5) return norms_and_rescale();
       if (which < 7) return only_some();
+      if (which < 9) return tensor();
       return adam_step();
     }
   }
@@ -414,6 +420,60 @@ class Trial {
     }
   }
 
+  // The vectors, each with its bias as one more entry, obey the laws.
+  void joint_bias() {
+    const oracle::Rule rule = some_rule();
+    const auto constraint = some_min_max_norm(rule);
+    if (!constraint) return;
+    Eigen::Vector<Scalar, Dynamic> bias(w_.rows() + (in_.below(8) == 0 ? 1 : 0));
+    fill(in_, bias, plan_);
+    if (bias.size() != w_.rows()) {
+      const std::vector<unsigned char> memory = memory_of(w_), bias_memory = memory_of(bias);
+      CHECK(refuses([&] { (*constraint)(w_, rein::joint(bias)); }));
+      CHECK(memory_of(w_) == memory);
+      CHECK(memory_of(bias) == bias_memory);
+      return;
+    }
+    Plain joined(w_.rows(), w_.cols() + 1);
+    const auto join = [&] { joined << w_, bias; };
+    join();
+    laws::obey(joined, plan_.grouping, rule, std::function<Report()>([&] {
+                 const Report report = (*constraint)(w_, rein::joint(bias));
+                 join();
+                 return report;
+               }));
+  }
+
+  template <class Call>
+  static bool refuses(const Call& call) {
+    try {
+      call();
+    } catch (const std::invalid_argument&) {
+      return true;
+    }
+    return false;
+  }
+
+  /// Numbers of vectors, valid or not, and how often each vector is listed.
+  struct List {
+    std::vector<Index> indices;
+    std::vector<int> times;
+    bool valid = true;
+  };
+
+  List some_list() {
+    const Index count = std::ssize(vectors_);
+    List list{{}, std::vector<int>(vectors_.size(), 0)};
+    for (Index k = in_.below(9); k > 0; --k) {
+      const Index v =
+          static_cast<Index>(in_.raw<std::uint16_t>()) % (count + 1) - (in_.below(16) == 0 ? 1 : 0);
+      list.indices.push_back(v);
+      list.valid =
+          list.valid && v >= 0 && v < count && ++list.times[static_cast<std::size_t>(v)] == 1;
+    }
+    return list;
+  }
+
   // The listed vectors become what a full call makes of them; the others keep their bits.
   void only_some() {
     const oracle::Rule rule = some_rule();
@@ -424,16 +484,7 @@ class Trial {
     const oracle::Weights full = oracle::copy_of(w_);
     restore(w_, memory);
 
-    const Index count = std::ssize(vectors_);
-    std::vector<Index> listed;
-    std::vector<int> times(static_cast<std::size_t>(count), 0);
-    bool valid = true;
-    for (Index k = in_.below(9); k > 0; --k) {
-      const Index v =
-          static_cast<Index>(in_.raw<std::uint16_t>()) % (count + 1) - (in_.below(16) == 0 ? 1 : 0);
-      listed.push_back(v);
-      valid = valid && v >= 0 && v < count && ++times[static_cast<std::size_t>(v)] == 1;
-    }
+    const auto [listed, times, valid] = some_list();
     try {
       const Report report = (*constraint)(w_, rein::only(listed));
       CHECK(valid);
@@ -532,6 +583,169 @@ class Trial {
         const Report report = fused.step(w_, gradients[k]);
         CHECK(report == reports[k]);
         CHECK(difference(oracle::copy_of(w_), expected[k]) == "");
+      }
+    }
+  }
+
+  void sgd_step_rows() {
+    step_rows(
+        rein::SgdOptions{.learning_rate = some_rate(),
+                         .momentum = in_.coin() ? 0.5 : 0,
+                         .weight_decay = in_.coin() ? 0.25 : 0},
+        [](const auto&... arguments) { return rein::Sgd{arguments...}; },
+        [](const auto& sgd) { return std::vector{oracle::copy_of(sgd.momentum())}; });
+  }
+
+  void adam_step_rows() {
+    step_rows(
+        rein::AdamOptions{.learning_rate = some_rate(), .amsgrad = in_.coin()},
+        [](const auto&... arguments) { return rein::Adam{arguments...}; },
+        [](const auto& adam) {
+          return std::vector{oracle::copy_of(adam.first_moment()),
+                             oracle::copy_of(adam.second_moment()),
+                             oracle::copy_of(adam.max_second_moment())};
+        });
+  }
+
+  // What a step of all rows, or none, makes of them: the listed ones, or the others.
+  oracle::Weights picked(const oracle::Weights& all, const oracle::Weights& none,
+                         const std::vector<int>& times) const {
+    oracle::Weights result = none;
+    if (none.numbers.empty()) return result;
+    for (std::size_t v = 0; v < vectors_.size(); ++v) {
+      for (const std::size_t place : vectors_[v]) {
+        if (times[v]) result.numbers[place] = all.numbers[place];
+      }
+    }
+    return result;
+  }
+
+  // After a step of all rows, one of the listed rows is to them and to their state what another one
+  // of all rows is; the other rows keep theirs. The constraint then is a call of it on the rows.
+  template <class Options, class Make, class State>
+  void step_rows(const Options& options, const Make& make, const State& state) {
+    if constexpr (laws::has_addresses<W>) {
+      const oracle::Rule rule = some_rule();
+      const auto constraint = some_min_max_norm(rule);
+      if (!constraint) return;
+      const List list = some_list();
+      const std::vector<Index>& listed = list.indices;
+      Plain gradient(w_.rows(), w_.cols());
+      fill(in_, gradient, plan_);
+      Plain rows = Plain::Zero(std::ssize(listed), w_.cols());
+      for (Index k = 0; list.valid && w_.cols() != 0 && k < rows.rows(); ++k) {
+        rows.row(k) = gradient.row(listed[static_cast<std::size_t>(k)]);
+      }
+      auto full = make(w_, options, rein::Unconstrained{});
+      auto fused = make(w_, options, *constraint);
+      const std::vector<unsigned char> first = memory_of(w_);
+      fused.step(w_, gradient);
+      restore(w_, first);
+      full.step(w_, gradient);
+      auto apart = full;
+      const std::vector<unsigned char> memory = memory_of(w_);
+      const oracle::Weights before = oracle::copy_of(w_);
+      const std::vector<oracle::Weights> state_before = state(full);
+      if (!list.valid) {
+        CHECK(refuses([&] { apart.step_rows(w_, rows, listed); }));
+        CHECK(memory_of(w_) == memory);
+        CHECK(apart.steps() == 1);
+        for (std::size_t k = 0; k < state_before.size(); ++k) {
+          CHECK(difference(state(apart)[k], state_before[k]) == "");
+        }
+        return;
+      }
+      full.step(w_, gradient);
+      const oracle::Weights expected = picked(oracle::copy_of(w_), before, list.times);
+      restore(w_, memory);
+      CHECK(apart.step_rows(w_, rows, listed) == Report{});
+      CHECK(difference(oracle::copy_of(w_), expected) == "");
+      for (std::size_t k = 0; k < state_before.size(); ++k) {
+        const oracle::Weights wanted = picked(state(full)[k], state_before[k], list.times);
+        CHECK(difference(state(apart)[k], wanted) == "");
+      }
+      const Report report = (*constraint)(w_, rein::only(listed));
+      const oracle::Weights constrained = oracle::copy_of(w_);
+      restore(w_, memory);
+      CHECK(fused.step_rows(w_, rows, listed) == report);
+      CHECK(difference(oracle::copy_of(w_), constrained) == "");
+    }
+  }
+
+  // W and a vector of doubles as gradients, against the norm of both in long double.
+  void clip_gradient_norm() {
+    Eigen::VectorXd other(in_.below(20));
+    fill(in_, other, {{oracle::Grouping::whole}, other.size(), 1, {.high = 1}});
+    const oracle::Weights other_before = oracle::copy_of(other);
+    const std::vector<unsigned char> memory = memory_of(w_), other_memory = memory_of(other);
+    oracle::SquareSum sum;
+    bool finite = true, has_nan = false;
+    for (const auto& numbers : {before_.numbers, other_before.numbers}) {
+      for (const double x : numbers) {
+        sum.add(x);
+        finite = finite && oracle::finite(x);
+        has_nan = has_nan || std::isnan(x);
+      }
+    }
+    const long double norm = finite ? sum.norm() : 1;
+    const double limit = number(in_, before_.format, norm);
+    const auto kept = [&] { return memory_of(w_) == memory && memory_of(other) == other_memory; };
+    if (!is_limit(limit)) {
+      CHECK(refuses([&] { rein::clip_gradient_norm(limit, w_, other); }));
+      CHECK(kept());
+      return;
+    }
+    const double returned = rein::clip_gradient_norm(limit, w_, other);
+    if (!finite) {
+      CHECK((has_nan ? std::isnan(returned) : std::isinf(returned) && returned > 0));
+      CHECK(kept());
+      return;
+    }
+    const long double eps = before_.format.epsilon();
+    const long double largest = std::numeric_limits<double>::max();
+    CHECK(std::abs(returned - std::min(norm, largest)) <=
+          2 * eps * norm + std::numeric_limits<double>::denorm_min());
+    if (norm <= limit) CHECK(kept());
+    if (kept()) {
+      CHECK(norm <= limit * (1 + 8 * eps) +
+                        std::sqrt(static_cast<long double>(before_.numbers.size() + 20)) *
+                            before_.format.smallest());
+      return;
+    }
+    const auto is_scaled = [&](const oracle::Weights& before, const oracle::Weights& after) {
+      for (std::size_t k = 0; k < before.numbers.size(); ++k) {
+        const long double exact = limit / norm * before.numbers[k];
+        const long double error = std::abs(after.numbers[k] - exact);
+        if (!(error <= 4 * eps * std::abs(exact) + before.format.smallest())) return false;
+      }
+      return true;
+    };
+    CHECK(is_scaled(before_, oracle::copy_of(w_)));
+    CHECK(is_scaled(other_before, oracle::copy_of(other)));
+  }
+
+  // A tensor in memory like W's, whose axes a column-major one has the other way round.
+  void tensor() {
+    if constexpr (laws::has_addresses<W>) {
+      constexpr rein::TensorLayout<4> by_rows[] = {"oihw", "iohw", "hwio", "ohwi", "hwoo"};
+      constexpr rein::TensorLayout<4> by_cols[] = {"whio", "whoi", "oiwh", "iwho", "oowh"};
+      constexpr int order = W::IsRowMajor ? Eigen::RowMajor : Eigen::ColMajor;
+      std::vector<Index> dims = plan_.grouping.dims;
+      if (!W::IsRowMajor) std::reverse(dims.begin(), dims.end());
+      const oracle::Rule rule = some_rule();
+      const auto constraint = some_min_max_norm(rule);
+      for (std::size_t k = 0; constraint && k < std::size(by_rows); ++k) {
+        if (plan_.layout->axes() != by_rows[k].filters().axes()) continue;
+        Eigen::Tensor<Scalar, 4, order> kernel(dims[0], dims[1], dims[2], dims[3]);
+        std::copy_n(w_.data(), w_.size(), kernel.data());
+        const auto layout = W::IsRowMajor ? by_rows[k] : by_cols[k];
+        const rein::MinMaxNorm same{rule.low, rule.high, rein::per_filter(layout, kernel),
+                                    rule.rate};
+        Plain larger = Plain::Zero(1, w_.size() + 1);
+        CHECK(refuses([&] { same(larger); }));
+        CHECK(same(rein::as_matrix(kernel)) == (*constraint)(w_));
+        const Eigen::Map<const typename W::PlainObject> actual(kernel.data(), w_.rows(), w_.cols());
+        CHECK(difference(oracle::copy_of(actual), oracle::copy_of(w_)) == "");
       }
     }
   }

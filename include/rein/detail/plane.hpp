@@ -42,24 +42,31 @@ class Plane {
   }
 
   // Moves vector v onto the plane, where it is not there already: within the slack of rounding, or
-  // below it, where that will do. Says whether it changed.
+  // below it, where that will do. Says whether it changed. An entry of the normal that is 0 takes
+  // no part.
   template <class View>
-  bool project(const View& view, Index v, double largest, bool below_will_do) const {
+  bool project(const View& view, Index v, bool below_will_do) const {
+    double largest = 0;
+    Index i = 0;
+    for_each_component(view, v, [&](const auto& x) {
+      if (normal_[i++] != 0) largest = (std::max)(largest, std::abs(static_cast<double>(x)));
+    });
     // Normal and vector are scaled so that neither the products nor the offset overflow.
     const Scaling normal_scaling(exponent_of(largest_));
     const Scaling scaling(
         (std::max)(exponent_of(largest), exponent_of(offset_) - exponent_of(largest_)));
     const double target = std::clamp(offset_ * normal_scaling.down * scaling.down, -1e300, 1e300);
-    const auto normal = [&](Index i) { return normal_[i] * normal_scaling.down; };
+    const auto normal = [&](Index k) { return normal_[k] * normal_scaling.down; };
 
     // Where nearly all of a vector is taken away, its rounding is large beside what is left, and
     // another round takes that away too.
     bool changed = false;
     for (int round = 0; round < 64; ++round) {
       CompensatedSum product, magnitudes, normal_norm, normal_square;
-      Index i = 0;
+      i = 0;
       for_each_component(view, v, [&](const auto& x) {
         const double n = normal(i++);
+        if (n == 0) return;
         const double term = n * (static_cast<double>(x) * scaling.down);
         product.add(term);
         magnitudes.add(std::abs(term));
@@ -110,9 +117,8 @@ Report project_on_plane(W&& weights, const G& grouping, const Plane& plane, bool
                   "rein: a half-space or hyperplane is for real weights, not for complex ones");
     const auto view = make_view(weights, grouping);
     plane.check_length(view.length());
-    return project_vectors(view, [&](Index v, double largest) {
-      return plane.project(view, v, largest, below_will_do);
-    });
+    return project_vectors(view,
+                           [&](Index v, double) { return plane.project(view, v, below_will_do); });
   } else {
     return {};
   }
