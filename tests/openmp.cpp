@@ -69,6 +69,19 @@ TEST_CASE("openmp: there is more than one thread to test") {
   CHECK(threads == 3);
 }
 
+TEST_CASE("openmp: small calls, and calls in a parallel region, stay in their thread") {
+  constexpr Eigen::Index large = 1 << 24;
+  Eigen::setNbThreads(3);
+  CHECK(rein::detail::threads_for(1000, 1 << 18) == 1);
+  CHECK(rein::detail::threads_for(1000, large) == 3);
+  CHECK(rein::detail::threads_for(2, large) == 2);
+  Eigen::Index inside = 0;
+#pragma omp parallel num_threads(2)
+#pragma omp single
+  inside = rein::detail::threads_for(1000, large);
+  CHECK(inside == 1);
+}
+
 TEMPLATE_TEST_CASE("openmp: a constraint gives the same bits for any number of threads", "", float,
                    double) {
   // More than 1 MiB, which is worth 4 threads, in shapes that do not divide evenly.

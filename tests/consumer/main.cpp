@@ -5,8 +5,13 @@
 
 #include "layer.hpp"
 
-// Built as a user would build it. Rows of norms 5 and 1 under the limit 2: one changes.
-int main() {
+// Built as a user would build it. Rows of norms 5 and 1 under the limit 2: one changes. With an
+// argument, a limit is refused, which ends the program.
+int main(int argc, char**) {
+  if (argc > 1) {
+    const rein::MaxNorm refused{-1.0, rein::per_row};
+    return 0;
+  }
   const Eigen::MatrixXf before{{3.0f, 4.0f}, {0.6f, 0.8f}};
 
   Eigen::MatrixXf here = before;
