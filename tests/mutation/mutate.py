@@ -7,7 +7,8 @@ A mutant is one changed operator, number or statement. They are taken from all h
 rule, so that each run tries the same ones as long as the headers are the same. For each mutant the
 tests that include its header are built and run, nearest first, until one fails. A mutant that no
 test notices has survived; explained.txt says of those that are known why nothing can be noticed.
-A mutant that does not compile counts neither way. Ends with 1 where less than 95% are noticed.
+They, and mutants that do not compile, count neither way. Ends with 1 where less than 95% of the
+others are noticed.
 
 `--list` only names the mutants, `--only N` tries one of them and shows its change.
 """
@@ -299,12 +300,12 @@ def main():
                     unexplained += reason is None
                     print(f"      explained: {reason}" if reason else "      NOT EXPLAINED",
                           flush=True)
-    tried = counts["noticed"] + counts["survived"]
-    share = 100 * counts["noticed"] / tried if tried else 100
-    print(f"{tried} mutants that compile, {counts['noticed']} noticed ({share:.1f}%), "
-          f"{counts['survived']} survived ({unexplained} not explained), "
-          f"{counts['does not compile']} did not compile; {time.time() - begin:.0f} s")
-    return 0 if share >= 95 and unexplained == 0 else 1
+    count = counts["noticed"] + unexplained
+    share = 100 * counts["noticed"] / count if count else 100
+    print(f"{count} mutants, {counts['noticed']} noticed ({share:.1f}%); not counted: "
+          f"{counts['survived'] - unexplained} that change nothing, "
+          f"{counts['does not compile']} that do not compile; {time.time() - begin:.0f} s")
+    return 0 if share >= 95 else 1
 
 
 if __name__ == "__main__":
