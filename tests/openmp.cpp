@@ -76,9 +76,11 @@ TEST_CASE("openmp: small calls, and calls in a parallel region, stay in their th
   CHECK(rein::detail::threads_for(1000, large) == 3);
   CHECK(rein::detail::threads_for(2, large) == 2);
   Eigen::Index inside = 0;
+  bool in_parallel = false;
 #pragma omp parallel num_threads(2)
 #pragma omp single
-  inside = rein::detail::threads_for(1000, large);
+  inside = rein::detail::threads_for(1000, large), in_parallel = omp_in_parallel();
+  CHECK(in_parallel);
   CHECK(inside == 1);
 }
 

@@ -327,3 +327,16 @@ TEST_CASE("regressions: an entry whose normal is 0 does not disturb the others (
     }
   }
 }
+
+// limit * sqrt(n) counts as the largest double where it is more; for some n, it rounded to Inf, and
+// vectors of a norm beyond the largest double were left alone (found by fuzz_projection).
+TEST_CASE("regressions: the largest limit is one for vectors of any length (fuzzing)") {
+  const double largest = oracle::format_of<double>().largest();
+  for (Eigen::Index n = 2; n <= 100; ++n) {
+    Eigen::RowVectorXd w = Eigen::RowVectorXd::Constant(n, largest);
+    const rein::MaxRms constraint{largest, rein::per_row};
+    CHECK(constraint(w).changed == 1);
+    CHECK(w[0] == Catch::Approx(largest / std::sqrt(static_cast<double>(n))));
+    CHECK(constraint(w).changed == 0);
+  }
+}

@@ -35,8 +35,8 @@ class MaxRms final {
 
   detail::NormBand band(Eigen::Index length) const {
     constexpr double largest = (std::numeric_limits<double>::max)();
-    const double root = std::sqrt(static_cast<double>(length));
-    return {.high = root > 1 ? (std::min)(limit_, largest / root) * root : limit_};
+    const double root = std::sqrt(static_cast<double>((std::max)(length, Eigen::Index(1))));
+    return {.high = limit_ < largest / root ? limit_ * root : largest};
   }
 
   template <class W, class... With>

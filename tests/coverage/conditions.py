@@ -6,7 +6,8 @@
 Reads how often Clang saw each condition be true and false, in any number of programs; writes
 lines.json (of gcovr --json) with two branches for each condition, reached where one instantiation
 of its function in one program reached them. What is known while compiling is no condition, and
-lines marked GCOVR_EXCL_BR_LINE have none. Names the outcomes that never occur.
+lines marked GCOVR_EXCL_BR_LINE have none. Names the outcomes that never occur. Ends with 1 where a
+header with conditions is not in lines.json, or none of its headers has any.
 """
 
 import collections
@@ -24,7 +25,7 @@ def outcomes(shown):
     files = collections.defaultdict(lambda: collections.defaultdict(lambda: [False, False]))
     for line in shown:
         if match := FILE.match(line):
-            conditions = files[os.path.relpath(match[1])]
+            conditions = files[os.path.relpath(os.path.realpath(match[1]), os.path.realpath("."))]
         elif match := CONDITION.match(line):
             seen = conditions[int(match[1]), int(match[2])]
             seen[0] |= match[3] != "0"
@@ -36,6 +37,9 @@ def main():
     with open(sys.argv[1]) as file:
         report = json.load(file)
     files = outcomes(sys.stdin)
+    unknown = {name for name in files if files[name]} - {file["file"] for file in report["files"]}
+    if unknown or not files:
+        sys.exit(f"conditions of {len(files)} headers, not in {sys.argv[1]}: {sorted(unknown)}")
     for file in report["files"]:
         name = file["file"]
         with open(name) as source_file:

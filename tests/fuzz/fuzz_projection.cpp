@@ -701,13 +701,15 @@ class Trial {
       CHECK(kept());
       return;
     }
-    const long double eps = before_.format.epsilon();
+    // half and bfloat16 are summed and scaled as floats.
+    const long double eps =
+        std::min(before_.format.epsilon(), oracle::format_of<float>().epsilon());
     const long double largest = std::numeric_limits<double>::max();
     CHECK(std::abs(returned - std::min(norm, largest)) <=
           2 * eps * norm + std::numeric_limits<double>::denorm_min());
     if (norm <= limit) CHECK(kept());
     if (kept()) {
-      CHECK(norm <= limit * (1 + 8 * eps) +
+      CHECK(norm <= limit * (1 + 8 * before_.format.epsilon()) +
                         std::sqrt(static_cast<long double>(before_.numbers.size() + 20)) *
                             before_.format.smallest());
       return;
@@ -716,7 +718,8 @@ class Trial {
       for (std::size_t k = 0; k < before.numbers.size(); ++k) {
         const long double exact = limit / norm * before.numbers[k];
         const long double error = std::abs(after.numbers[k] - exact);
-        if (!(error <= 4 * eps * std::abs(exact) + before.format.smallest())) return false;
+        const long double rounding = 4 * eps + before.format.epsilon();
+        if (!(error <= rounding * std::abs(exact) + before.format.smallest())) return false;
       }
       return true;
     };

@@ -42,8 +42,8 @@ class Plane {
   }
 
   // Moves vector v onto the plane, where it is not there already: within the slack of rounding, or
-  // below it, where that will do. Says whether it changed. An entry of the normal that is 0 takes
-  // no part.
+  // below it, where that will do. Says whether it changed. Entries whose normal is 0 take no part:
+  // one that is large would take bits from the others by the scale.
   template <class View>
   bool project(const View& view, Index v, bool below_will_do) const {
     double largest = 0;
