@@ -172,6 +172,8 @@ TEST_CASE("refusals: a tied bias that is part of the weights") {
   refuses(w.leftCols(5), w.col(4));
   refuses(w.transpose().topRows(4), w.col(2));
   refuses(w.col(0), w.col(0));
+  refuses(w.row(0), w.row(0).head(1));
+  refuses(w.row(0), w.row(0).tail(1));
   refuses(w, Eigen::Map<VectorXd>(w.data() + 20, 4));
   refuses(w,
           Eigen::Map<VectorXd, 0, Eigen::InnerStride<>>(w.data() + 1, 4, Eigen::InnerStride<>(5)));
