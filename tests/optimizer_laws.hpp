@@ -399,6 +399,10 @@ void a_gradient_in_the_weights_is_refused() {
   around.topRows(20) = before;
   refuses(around.topRows(20), around.middleRows(19, 20));
   refuses(around.topRows(20), around.middleRows(1, 20));
+  // Of row-major weights, the last row alone.
+  RowMajor<double> rows = filled<RowMajor<double>>(40, 20, 3);
+  rows.topRows(20) = before;
+  refuses(rows.topRows(20), rows.middleRows(19, 20));
   ColMajor<double> wider = filled<ColMajor<double>>(40, 21, 3);
   refuses(wider.block(15, 0, 20, 20), wider.block(0, 1, 20, 20));
   // Between the weights' entries; and of weights that overlap themselves.

@@ -247,3 +247,22 @@ TEST_CASE("sgd: the options and the constraint may be left out") {
   rein::Sgd with_all{w, {.learning_rate = 0.1, .momentum = 0.9}, rein::MaxNorm{0.5, rein::per_row}};
   CHECK(with_all.step(w, Eigen::MatrixXf::Zero(2, 3)).changed == 2);
 }
+
+TEST_CASE("sgd: a constraint for far larger weights is refused by the step, not by the memory") {
+  Eigen::MatrixXf w = Eigen::MatrixXf::Ones(2, 3);
+  const Eigen::MatrixXf before = w;
+  rein::Sgd sgd{w,
+                {.momentum = 0.9, .after_projection = rein::Momentum::reset},
+                rein::MaxNorm{0.5, rein::per_filter("oi", {Eigen::Index(1) << 50, 1})}};
+  CHECK(names(refusal([&] { sgd.step(w, Eigen::MatrixXf::Ones(2, 3)); }), "rein::", "6"));
+  CHECK(w == before);
+}
+
+TEST_CASE("sgd: a row is not a column of any size, and the other way round") {
+  using Row = Eigen::RowVectorXf;
+  using Column = Eigen::VectorXf;
+  CHECK(rein::detail::may_have_shape<Column, Column, Eigen::Dynamic>());
+  CHECK(rein::detail::may_have_shape<Eigen::MatrixXf, Column, Eigen::Dynamic>());
+  CHECK(!rein::detail::may_have_shape<Row, Column, Eigen::Dynamic>());
+  CHECK(!rein::detail::may_have_shape<Column, Row, 1>());
+}

@@ -55,7 +55,7 @@ NEAREST = {
     "detail/simplex_threshold": ["simplex", "l1_ball"],
     "detail/spectral_norm": ["max_spectral_norm"],
     "detail/square_sum": ["norms", "norm_error", "max_norm", "corners", "fused"],
-    "detail/step": ["fused", "sgd", "adam", "step_rows", "allocation"],
+    "detail/step": ["fused", "sgd", "adam", "step_rows", "refusals"],
     "detail/view": ["grouping", "max_norm", "norms", "regressions"],
     "every": ["every"],
     "in_order": ["in_order"],
