@@ -62,9 +62,10 @@ NEAREST = {
 }
 
 # What changes the speed alone, whatever its value: sizes of blocks and chunks, thresholds between
-# two ways to the same bits, what is prefetched.
+# two ways to the same bits, what is prefetched or updated early.
 SPEED = re.compile(
-    r"step_chunk|block_lanes|prefetch|ahead|alignas|EIGEN_STRONG_INLINE|EIGEN_DONT_INLINE"
+    r"step_chunk|block_lanes|prefetch|ahead|refresh_to|2048|alignas|EIGEN_STRONG_INLINE"
+    r"|EIGEN_DONT_INLINE|bits \^ "  # the last is any fixed numbers that look random
 )
 
 SWAPPED = {
@@ -107,7 +108,10 @@ def mutants_of(path):
             yield changed(kind, *m.span(1), SWAPPED[old])
         for m in NUMBER.finditer(code):
             old = m.group(1)
-            new = str(int(old) + 1) if old.isdigit() else repr(float(old) * 2)
+            if old.isdigit() and int(old) < 10:
+                new = str(int(old) + 1)
+            else:  # one more of many is hardly another number
+                new = str(2 * int(old)) if old.isdigit() else repr(float(old) * 2)
             yield changed("number", *m.span(1), new)
         for m in EXTREME.finditer(code):
             old = m.group(1)
