@@ -44,7 +44,8 @@ class AdamUpdate {
         kept2_(static_cast<Real>(o.beta2)),
         fresh2_(static_cast<Real>(1 - o.beta2)),
         rate_(static_cast<Real>(o.learning_rate / (1 - std::pow(o.beta1, static_cast<double>(t))))),
-        correction2_(static_cast<Real>(std::sqrt(1 - std::pow(o.beta2, static_cast<double>(t))))),
+        correction2_(
+            static_cast<Real>(1 / std::sqrt(1 - std::pow(o.beta2, static_cast<double>(t))))),
         epsilon_(static_cast<Real>(o.epsilon)) {}
 
   // Compiled once for float and once for double.
@@ -58,7 +59,7 @@ class AdamUpdate {
     });
     Chunk<Real> divisor(amsgrad_ ? max_second_moment : second_moment, n);
     if (amsgrad_) divisor = (divisor.max)(v);
-    w = shrink_ * w - rate_ * m / (exact_sqrt(divisor) / correction2_ + epsilon_);
+    w = shrink_ * w - rate_ * m / (correction2_ * exact_sqrt(divisor) + epsilon_);
   }
 
  private:
