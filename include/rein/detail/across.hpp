@@ -45,8 +45,8 @@ class LaneBlock {
   Real* square_sums() {
     // 64 KiB are summed in registers, lane by lane; more than that is walked 8 columns at a time.
     // Folding keeps the second-order error of a float sum below 1e-8 at any length.
-    constexpr Index to_fold = 128, cached = 65536 / static_cast<Index>(sizeof(Real));
-    const Index step = direct_ && lanes_ * view_.outer <= cached ? to_fold : 8;
+    constexpr Index to_fold = 128;
+    const Index step = direct_ && fits(65536) ? to_fold : 8;
     for (Index o = 0; o < view_.outer; o += step) {
       const Index end = (std::min)(o + step, view_.outer);
       const bool with_fold = end % to_fold == 0 || end == view_.outer;
@@ -67,15 +67,23 @@ class LaneBlock {
   // Multiplies the vectors by their factors, of which so many are not 1; the others are not written
   // to.
   void scale(Index changed) {
-    if (changed == vectors_ && direct_) {
+    if (changed == 0) return;
+    if (direct_ && changed == vectors_) {
       scale_all();
-    } else if (changed != 0) {
+    } else if (direct_ && fits(32768) && 4 * changed <= vectors_) {
+      scale_each();
+    } else {
       scale_noted(note_places());
     }
   }
 
  private:
   using Place = std::uint16_t;
+
+  // Whether the block's entries are at most so many bytes.
+  bool fits(Index bytes) const {
+    return lanes_ * view_.outer * static_cast<Index>(sizeof(Real)) <= bytes;
+  }
 
   auto* row(Index o) const { return as_reals(view_.at(o, first_)); }
   Index row_stride() const { return view_.outer_stride * Traits::components; }
@@ -135,6 +143,19 @@ class LaneBlock {
       for (; o + 4 <= view_.outer; o += 4) scale_columns<4>(row(o), row_stride(), losts_, lanes_);
     }
     for (; o < view_.outer; ++o) scale_columns<1>(row(o), 0, losts_, lanes_);
+  }
+
+  // A few vectors that are in the first cache, one after another: a list of places took 1.7 times
+  // as long for a tenth of 32 x 32.
+  void scale_each() {
+    for (Index k = 0; k < vectors_; ++k) {
+      const Real factor = losts_[k];
+      if (factor == 1) continue;
+      for (Index i = 0; i < width_; ++i) {
+        auto* x = row(0) + k * width_ + i;
+        for (Index o = 0; o < view_.outer; ++o, x += row_stride()) *x *= factor;
+      }
+    }
   }
 
   // From a factor for each vector to one for each lane.
