@@ -10,6 +10,7 @@
 
 #include <rein/detail/careful.hpp>
 #include <rein/detail/entries.hpp>
+#include <rein/detail/norm_pass.hpp>
 #include <rein/detail/parallel.hpp>
 #include <rein/detail/scalar.hpp>
 #include <rein/detail/view.hpp>
@@ -18,21 +19,6 @@
 // What becomes of the momentum of the vectors that a constraint has changed.
 
 namespace rein::detail {
-
-// Marks the vectors that a pass changes, where there is somebody to look. A byte each, so that
-// threads do not write to the same one.
-class MarkChanged {
- public:
-  explicit MarkChanged(unsigned char* marks) : marks_(marks) {}
-
-  template <class Factor>
-  void operator()(Index v, const Factor&) const {
-    if (marks_ != nullptr) marks_[v] = 1;
-  }
-
- private:
-  unsigned char* marks_;
-};
 
 // A state of the weights' shape, seen in the order of a view of the weights: entry i of part o of
 // vector v is number (o * vectors + v) * inner + i of the weights in one storage order, which may
@@ -118,11 +104,13 @@ void for_each_entry(const View& view, const Run& run, const Visit& visit) {
 // that lie across it, neighbours are taken together. Sums are in double, which holds the squares of
 // all smaller types; of doubles, a vector whose squares overflow or underflow is taken again with
 // both factors brought close to 1 by powers of two.
-template <class View>
+// Sum is double: as a parameter, so that Eigen's templates are not instantiated where no momentum
+// is treated.
+template <class View, class Sum = double>
 class MarkedMomentum {
   using Scalar = typename View::Scalar;
   using Component = typename ScalarTraits<Scalar>::Component;
-  using Doubles = Eigen::Map<Eigen::ArrayXd, Eigen::AlignedMax>;
+  using Doubles = Eigen::Map<Eigen::Array<Sum, Eigen::Dynamic, 1>, Eigen::AlignedMax>;
   static constexpr Index components = ScalarTraits<Scalar>::components;
 
  public:

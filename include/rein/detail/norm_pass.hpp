@@ -105,10 +105,21 @@ Index rescale_vectors(const View& view, const Factors& factors) {
   return changed;
 }
 
-// Nobody to be told of rescaled vectors.
-struct Untold {
+// Marks the vectors that a pass changes, where there is somebody to look. A byte each, so that
+// threads do not write to the same one.
+class MarkChanged {
+ public:
+  explicit MarkChanged(unsigned char* marks = nullptr) : marks_(marks) {}
+
+  bool is_idle() const { return marks_ == nullptr; }
+
   template <class Factor>
-  void operator()(Index, const Factor&) const {}
+  void operator()(Index v, const Factor&) const {
+    if (marks_ != nullptr) marks_[v] = 1;
+  }
+
+ private:
+  unsigned char* marks_;
 };
 
 // No bias that counts as one more entry of each vector.
@@ -122,7 +133,7 @@ inline constexpr NoBias no_bias{};
 
 // Applies a rule to vectors of a view. `changed(v, factor)` is told of every rescaled vector; the
 // factor is a Real or a ScaledNumber. `joint` is a Joint, or NoBias.
-template <class View, class Changed = Untold, class Joint = NoBias>
+template <class View, class Changed = MarkChanged, class Joint = NoBias>
 class NormPass {
   using Scalar = typename View::Scalar;
   using Real = typename ScalarTraits<Scalar>::Real;
@@ -130,7 +141,7 @@ class NormPass {
  public:
   using Refresher = Refresh<Scalar>;
 
-  NormPass(const View& view, const NormRule<Scalar>& rule, const Changed& changed = {},
+  NormPass(const View& view, const NormRule<Scalar>& rule, const Changed& changed = Changed(),
            const Refresher& refresh = no_refresh<Scalar>, const Joint& joint = no_bias)
       : view_(view), rule_(rule), changed_(changed), refresh_(refresh), joint_(joint) {}
 
@@ -285,7 +296,10 @@ class NormPass {
       tally.largest_square = (std::max)(tally.largest_square, extremes.largest);
       changed = rule_.plain_factors(square_sums, count, factors);
       tally.changed += changed;
-      for (Index k = 0; k < count && (has_bias || !std::is_same_v<Changed, Untold>); ++k) {
+      if constexpr (!has_bias && requires { changed_.is_idle(); }) {
+        if (changed_.is_idle()) return changed;
+      }
+      for (Index k = 0; k < count; ++k) {
         if (factors[k] == 1) continue;
         joint_.rescale(first + k, factors[k]);
         changed_(first + k, factors[k]);

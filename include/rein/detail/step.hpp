@@ -455,12 +455,16 @@ constexpr bool explain_step() {
 }
 
 // Refuses a matrix of another shape than the optimizer's.
+[[noreturn]] inline void refuse_shape(const char* owner, const char* argument, Index rows,
+                                      Index cols, Index wanted_rows, Index wanted_cols) {
+  invalid_argument(std::string("rein::") + owner + ": the shape of " + argument + " is " +
+                   shape(rows, cols) + "; it must be that of the weights at construction, " +
+                   shape(wanted_rows, wanted_cols));
+}
 template <class X>
 void require_shape(const char* owner, const char* argument, const X& x, Index rows, Index cols) {
   if (x.rows() != rows || x.cols() != cols) {
-    invalid_argument(std::string("rein::") + owner + ": the shape of " + argument + " is " +
-                     shape(x.rows(), x.cols()) +
-                     "; it must be that of the weights at construction, " + shape(rows, cols));
+    refuse_shape(owner, argument, x.rows(), x.cols(), rows, cols);
   }
 }
 
