@@ -194,8 +194,10 @@ void add_all() {
   add_fixed<Scalar, 4>();
   add_fixed<Scalar, 8>();
   add_fixed<Scalar, 16>();
-  for (const Index size : {4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096}) add_square<Scalar>(size);
-  for (const Index size : {16, 256, 4096}) {
+  const Index large = bench::size_beyond_caches(sizeof(Scalar));
+  for (const Index size : {4, 8, 16, 32, 64, 128, 256, 512, 1024}) add_square<Scalar>(size);
+  add_square<Scalar>(large);
+  for (const Index size : {Index(16), Index(256), large}) {
     const Shape<RowMajor<Scalar>> shape(size, size);
     shape.limits();
     add_groupings(shape, size <= 256);
@@ -219,6 +221,7 @@ void add_all() {
   add_all<float>();
   add_all<double>();
   add_square<float>(2048);  // for docs/plots/bandwidth.gp
+  if (bench::size_beyond_caches(sizeof(float)) > 4096) add_square<float>(4096);
   return true;
 }();
 

@@ -111,7 +111,8 @@ void add(Index size) {
 
 template <class Scalar>
 void add_all() {
-  for (const Index size : {16, 64, 256, 1024, 4096}) {
+  const Index large = bench::size_beyond_caches(3 * sizeof(Scalar));  // of Sgd w, g and m
+  for (const Index size : {Index(16), Index(64), Index(256), Index(1024), large}) {
     add<AdamCase, Scalar>(size);
     add<SgdCase, Scalar>(size);
   }
@@ -121,6 +122,7 @@ void add_all() {
   add_all<float>();
   add_all<double>();
   for (const Index size : {512, 2048}) add<AdamCase, float>(size);  // for docs/plots/step.gp
+  if (bench::size_beyond_caches(3 * sizeof(float)) > 4096) add<AdamCase, float>(4096);
   return true;
 }();
 

@@ -111,7 +111,8 @@ void add(Index size, int threads) {
 
 template <class Scalar>
 void add_all() {
-  for (const Index size : {512, 1024, 4096}) {
+  const Index large = bench::size_beyond_caches(sizeof(Scalar));
+  for (const Index size : {Index(512), Index(1024), large}) {
     for (const int threads : {1, 2}) add<Scalar>(size, threads);
   }
 }

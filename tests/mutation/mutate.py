@@ -5,10 +5,10 @@
 
 A mutant is one changed operator, number or statement. They are taken from all headers by a fixed
 rule, so that each run tries the same ones as long as the headers are the same. For each mutant the
-tests that include its header are built and run, nearest first, until one fails. A mutant that no
-test notices has survived; explained.txt says of those that are known why nothing can be noticed.
-They, and mutants that do not compile, count neither way. Ends with 1 where less than 95% of the
-others are noticed.
+tests that include its header are built and run, nearest first, until one fails, and then those of
+what must not compile. A mutant that no test notices has survived; explained.txt says of those that
+are known why nothing can be noticed. They, and mutants that do not compile, count neither way. Ends
+with 1 where less than 95% of the others are noticed.
 
 `--list` only names the mutants, `--only N` tries one of them and shows its change.
 """
@@ -29,6 +29,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 INCLUDE = ROOT / "include"
 TESTS_TO_TRY = 5
+COMPILED = r"^(misuse[.]|consumer[.]no_exceptions$)"  # in ctest, tried on what survives the others
 SECONDS_TO_RUN = 180  # a test that runs longer has noticed: it takes less than 20 by itself
 
 # The tests to try first, where the header's own name does not tell.
@@ -209,6 +210,9 @@ class Workshop:
         except subprocess.TimeoutExpired:
             return False
 
+    def compiles_as_meant(self):
+        return self.call(["ctest", "--test-dir", str(self.build), "-R", COMPILED]) == 0
+
     def judge(self, mutant, tests):
         _, path, number, _, _, new = mutant
         header = self.root / path.relative_to(ROOT)
@@ -222,6 +226,8 @@ class Workshop:
                     return "does not compile", test
                 if not self.passes(test):
                     return "noticed", test
+            if not self.compiles_as_meant():
+                return "noticed", "misuse or consumer.no_exceptions"
             return "survived", ", ".join(tests)
         finally:
             header.write_text(whole)
@@ -294,6 +300,10 @@ def main():
             for test, passes in zip(needed, pool.map(whole, needed)):
                 if not passes:
                     sys.exit(f"test_{test} fails without a mutant")
+            workshop = workshops.get()
+            if not workshop.compiles_as_meant():
+                sys.exit("a test of what must not compile fails without a mutant")
+            workshops.put(workshop)
             print(f"{len(needed)} tests pass as they are ({time.time() - begin:.0f} s)", flush=True)
             for (k, mutant), (verdict, by) in pool.map(broken, chosen):
                 counts[verdict] += 1
