@@ -114,7 +114,8 @@ TEST_CASE("norms are right to 2 eps at length 10^7") {
     const double eps = oracle::format_of<Scalar>().epsilon();
     CHECK(std::abs(error) <= 2 * eps * sum.norm());
     w.setConstant(static_cast<Scalar>(0.1));
-    const long double exact = std::sqrt(static_cast<long double>(w.size())) * static_cast<long double>(w[0]);
+    const long double exact =
+        std::sqrt(static_cast<long double>(w.size())) * static_cast<long double>(w[0]);
     const long double off = static_cast<long double>(rein::norms(w, rein::per_col)[0]) - exact;
     CHECK(std::abs(off) <= 2 * eps * exact);
   };

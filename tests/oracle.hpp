@@ -19,8 +19,8 @@ namespace oracle {
 
 using Eigen::Index;
 
-/// The length up to which norms are promised to be right: 10^7. A tenth of it where the compiler does
-/// not optimize, as it does not for the sanitizers: they took minutes.
+/// The length up to which norms are promised to be right: 10^7. A tenth of it where the compiler
+/// does not optimize, as it does not for the sanitizers: they took minutes.
 #if defined(__OPTIMIZE__) || defined(NDEBUG)
 inline constexpr Index longest_vector = 10'000'000;
 #else
