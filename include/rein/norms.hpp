@@ -7,6 +7,7 @@
 #include <rein/constraint.hpp>
 #include <rein/detail/constrain_norms.hpp>
 #include <rein/detail/error.hpp>
+#include <rein/detail/exact_sqrt.hpp>
 #include <rein/detail/norm_pass.hpp>
 #include <rein/grouping.hpp>
 
@@ -34,7 +35,7 @@ auto norms(const Eigen::DenseBase<W>& weights, const G& grouping) {
     Eigen::Array<Real, Eigen::Dynamic, 1> result(view.vectors);
     detail::for_each_square_sum(view, [&](Eigen::Index v, Real square_sum) {
       result[v] = static_cast<Real>(detail::NormRule<typename W::Scalar>::safe(square_sum)
-                                        ? std::sqrt(square_sum)
+                                        ? detail::exact_root_of(square_sum)
                                         : detail::unscaled(detail::careful_norm(view, v).norm));
     });
     return result;

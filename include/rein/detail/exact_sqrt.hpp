@@ -4,7 +4,20 @@
 
 #include <Eigen/Core>
 
+#include <rein/detail/square_sum.hpp>
+
 namespace rein::detail {
+
+// The root of one number. Under -ffast-math Clang takes an estimate for that of a float, which was
+// off by more than 1 eps on an Intel processor; it takes none for a double.
+template <class Real>
+Real exact_root_of(Real x) {
+#if defined(__FAST_MATH__)
+  return static_cast<Real>(std::sqrt(opaque(static_cast<double>(x))));
+#else
+  return std::sqrt(x);
+#endif
+}
 
 // Eigen's psqrt of floats is an estimate on x86: an ulp off, and a NaN for Inf, which would then be
 // written into the weights. The instruction for the right root takes no longer here, as the

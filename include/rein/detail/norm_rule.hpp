@@ -153,7 +153,7 @@ class NormRule {
   // The factor for a vector that is not satisfied. False if it needs the careful arithmetic.
   bool factor(Real square_sum, Real& factor) const {
     if (!safe(square_sum)) return false;
-    const Real norm = std::sqrt(square_sum);
+    const Real norm = exact_root_of(square_sum);
     const Real target = norm < low_ ? low_ : high_;
     factor = band_.rate == 1 ? target / norm
                              : static_cast<Real>(gradual_factor(static_cast<double>(target) /
