@@ -85,7 +85,7 @@ class Row:
 NONE_READ = "none violates / read pass"
 ALL_SCALE = "contiguous, all violate / scale pass"
 ALL_BOTH = "strided, all violate / read pass + scale pass"
-WHOLE_BOTH = "whole matrix, violating / read pass + scale pass"
+WHOLE_BOTH = "whole matrix beyond the caches, all violate / read pass + scale pass"
 BEST_HAND = "any grouping / the best hand-written Eigen"
 STEP_STREAM = "step alone / the same streams"
 STEP_HAND = "step alone / hand-written Eigen"
@@ -129,7 +129,7 @@ def projection_rows(times):
 
             if violators == "none":
                 yield beside_pass(NONE_READ, READ, [read], ALONG_NONE if along else ACROSS_NONE)
-            if violators == "all" and grouping == "whole":
+            if violators == "all" and grouping == "whole" and in_memory:
                 # Read to the end before the first entry can be scaled: the contract has no such row.
                 yield beside_pass(WHOLE_BOTH, BOTH, [read, scale], None)
             elif violators == "all" and along:

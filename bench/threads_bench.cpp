@@ -111,10 +111,10 @@ void add(Index size, int threads) {
 
 template <class Scalar>
 void add_all() {
-  const Index large = bench::size_beyond_caches(sizeof(Scalar));
-  for (const Index size : {Index(512), Index(1024), Index(4096), large}) {
-    if (size == 4096 && large == 4096) continue;
-    for (const int threads : {1, 2}) add<Scalar>(size, threads);
+  for (const int threads : {1, 2}) {
+    for (const Index size : {512, 1024, 4096}) add<Scalar>(size, threads);
+    const Index large = bench::size_beyond_caches(sizeof(Scalar));
+    if (large > 4096) add<Scalar>(large, threads);
   }
 }
 
