@@ -209,9 +209,11 @@ void long_vectors_obey(const SetOf& set_of, const ConstraintOf& constraint_of) {
   for (const double size : {1e-300, 1e-3, 1.0, 1e290}) obey(powers, size);
 
   Random random(3);
-  Eigen::VectorXf many(1'000'000);
+  Eigen::VectorXf many(oracle::long_vector);
   for (float& entry : many) entry = static_cast<float>(random.between(-1, 1));
-  for (const double size : {1.0, 1e4, 1e5, 4.9e5}) obey(many, size);
+  for (const double share : {1e-6, 0.01, 0.1, 0.49}) {
+    obey(many, share * static_cast<double>(many.size()));
+  }
 }
 
 }  // namespace laws
