@@ -19,6 +19,16 @@ namespace rein::detail {
 template <class Real>
 inline constexpr Index block_lanes = 32768 / static_cast<Index>(sizeof(Real));
 
+// What is noted of each lane of a block.
+template <class Real>
+struct LaneNotes {
+  using Place = std::uint16_t;
+
+  alignas(64) Real sums[block_lanes<Real>];
+  alignas(64) Real losts[block_lanes<Real>];  // by rounding; later the factors
+  Place places[block_lanes<Real>];
+};
+
 // The vectors [first, first + vectors) of a view whose vectors lie across the memory, taken
 // together: a lane is one place in the block's part of a row of memory, and a vector is `inner`
 // adjacent lanes.
@@ -29,10 +39,13 @@ class LaneBlock {
   using Real = typename Traits::Real;
 
  public:
-  LaneBlock(const StridedView<Entry>& view, Index first, Index vectors,
+  LaneBlock(const StridedView<Entry>& view, Index first, Index vectors, LaneNotes<Real>& notes,
             const Refresh<Entry>& refresh = no_refresh<Entry>)
       : view_(view),
         refresh_(refresh),
+        sums_(notes.sums),
+        losts_(notes.losts),
+        places_(notes.places),
         first_(first),
         vectors_(vectors),
         width_(view.inner * Traits::components),
@@ -42,23 +55,13 @@ class LaneBlock {
                                  : view.inner_stride == 1 && view.vector_stride == view.inner)) {}
 
   // The sums of squares of the block's vectors; walks its memory once.
-  Real* square_sums() {
-    // 64 KiB are summed in registers, lane by lane; more than that is walked 8 columns at a time.
-    // Folding keeps the second-order error of a float sum below 1e-8 at any length.
-    constexpr Index to_fold = 128;
-    const Index step = direct_ && fits(65536) ? to_fold : 8;
-    for (Index o = 0; o < view_.outer; o += step) {
-      const Index end = (std::min)(o + step, view_.outer);
-      const bool with_fold = end % to_fold == 0 || end == view_.outer;
-      refresh_to(end);
-      if (direct_) {
-        add_columns(row(o), row_stride(), end - o, lanes_, sums_, losts_, o == 0, with_fold);
-      } else {
-        add_converted(o, end - o, with_fold);
-      }
+  EIGEN_STRONG_INLINE Real* square_sums() {
+    if (direct_ && width_ == 1 && view_.outer <= most_plain_columns) {
+      refresh_to(view_.outer);
+      sum_few_columns(row(0), row_stride(), view_.outer, lanes_, sums_);
+      return sums_;
     }
-    if (width_ != 1) join_lanes();
-    return sums_;
+    return many_square_sums();
   }
 
   // Where to put the vectors' factors after square_sums().
@@ -78,7 +81,7 @@ class LaneBlock {
   }
 
  private:
-  using Place = std::uint16_t;
+  using Place = typename LaneNotes<Real>::Place;
 
   // Whether the block's entries are at most so many bytes.
   bool fits(Index bytes) const {
@@ -91,6 +94,25 @@ class LaneBlock {
   Entry& entry(Index o, Index lane) const {
     const Index place = lane / Traits::components;
     return view_.entry(o, first_ + place / view_.inner, place % view_.inner);
+  }
+
+  EIGEN_DONT_INLINE Real* many_square_sums() {
+    // 64 KiB are summed in registers, lane by lane; more than that is walked 8 columns at a time.
+    // Folding keeps the second-order error of a float sum below 1e-8 at any length.
+    constexpr Index to_fold = 128;
+    const Index step = direct_ && fits(65536) ? to_fold : 8;
+    for (Index o = 0; o < view_.outer; o += step) {
+      const Index end = (std::min)(o + step, view_.outer);
+      const bool with_fold = end % to_fold == 0 || end == view_.outer;
+      refresh_to(end);
+      if (direct_) {
+        add_columns(row(o), row_stride(), end - o, lanes_, sums_, losts_, o == 0, with_fold);
+      } else {
+        add_converted(o, end - o, with_fold);
+      }
+    }
+    if (width_ != 1) join_lanes();
+    return sums_;
   }
 
   // Refreshes the rows before `end`, and as many after it as make up about 1024 entries.
@@ -223,12 +245,11 @@ class LaneBlock {
 
   const StridedView<Entry>& view_;
   const Refresh<Entry>& refresh_;
+  Real *sums_, *losts_;
+  Place* places_;
   Index first_, vectors_, width_, lanes_;
   bool direct_;  // whether a row of the block's lanes is adjacent Reals in memory
   Index refreshed_ = 0;
-  alignas(64) Real sums_[block_lanes<Real>];
-  alignas(64) Real losts_[block_lanes<Real>];  // by rounding; later the factors
-  Place places_[block_lanes<Real>];
 };
 
 }  // namespace rein::detail

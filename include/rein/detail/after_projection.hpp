@@ -4,6 +4,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <numeric>
 #include <vector>
 
 #include <Eigen/Core>
@@ -98,19 +99,38 @@ void for_each_entry(const View& view, const Run& run, const Visit& visit) {
   }
 }
 
+// Numbers that are taken together, and that compilers make a packet of. Plain loops: each step of
+// an optimizer has to compile them, and Eigen's expressions took a tenth of its time.
+inline constexpr Index tangent_packet = 8;
+
+// sums[k] += a[k] * b[k] for n numbers, a multiple of the packet; or, `in_turn`, to the sums of one
+// packet.
+inline void add_products(const double* a, const double* b, Index n, double* sums, bool in_turn) {
+  for (Index k = 0; k < n; k += tangent_packet) {
+    for (Index i = 0; i < tangent_packet; ++i) sums[i] += a[k + i] * b[k + i];
+    if (!in_turn) sums += tangent_packet;
+  }
+}
+
+// m[k] -= factors[k] * w[k] * scale, or by the factors of one packet in turn.
+inline void subtract_products(const double* factors, const double* w, double scale, Index n,
+                              double* m, bool in_turn) {
+  for (Index k = 0; k < n; k += tangent_packet) {
+    for (Index i = 0; i < tangent_packet; ++i) m[k + i] -= factors[i] * w[k + i] * scale;
+    if (!in_turn) factors += tangent_packet;
+  }
+}
+
 // Treats the momentum of the marked vectors of a view, and takes their marks away.
 //
 // Vectors that lie along the memory, or in long enough runs, are taken one after another; of those
 // that lie across it, neighbours are taken together. Sums are in double, which holds the squares of
 // all smaller types; of doubles, a vector whose squares overflow or underflow is taken again with
 // both factors brought close to 1 by powers of two.
-// Sum is double: as a parameter, so that Eigen's templates are not instantiated where no momentum
-// is treated.
-template <class View, class Sum = double>
+template <class View>
 class MarkedMomentum {
   using Scalar = typename View::Scalar;
   using Component = typename ScalarTraits<Scalar>::Component;
-  using Doubles = Eigen::Map<Eigen::Array<Sum, Eigen::Dynamic, 1>, Eigen::AlignedMax>;
   static constexpr Index components = ScalarTraits<Scalar>::components;
 
  public:
@@ -195,37 +215,30 @@ class MarkedMomentum {
   }
 
   // Each of the numbers that make up neighbouring vectors in one part has sums of its own, which
-  // are added up in the end; a vector taken alone has one.
+  // are added up in the end; the numbers of a vector taken alone go by turns to those of a packet.
   void make_tangent(Index first, Index count, const Scaling& scaling) const {
-    const Index lanes = together_ == 1 ? 1 : count * view_.inner * components;
-    EIGEN_ALIGN_MAX double buffers[5][buffer_size];
-    Doubles products(buffers[0], lanes), squares(buffers[1], lanes),
-        momentum_squares(buffers[2], lanes);
-    products.setZero(), squares.setZero(), momentum_squares.setZero();
+    const bool alone = together_ == 1;
+    const Index lanes = alone ? tangent_packet : count * view_.inner * components;
+    alignas(64) double products[buffer_size] = {}, squares[buffer_size] = {},
+                       momentum_squares[buffer_size] = {}, w[buffer_size], m[buffer_size];
     for_each_run(first, count, [&](const Run& run) {
-      const Doubles w = load(view_, run, scaling.weights, buffers[3]);
-      const Doubles m = load(momentum_, run, scaling.momentum, buffers[4]);
-      if (together_ == 1) {
-        products[0] += (m * w).sum();
-        squares[0] += (w * w).sum();
-        momentum_squares[0] += (m * m).sum();
-      } else {
-        products += m * w;
-        squares += w * w;
-        momentum_squares += m * m;
-      }
+      const Index n = load(view_, run, scaling.weights, w);
+      load(momentum_, run, scaling.momentum, m);
+      add_products(m, w, n, products, alone);
+      add_products(w, w, n, squares, alone);
+      add_products(m, m, n, momentum_squares, alone);
     });
 
-    Doubles& factors = products;
+    double* factors = products;
     const Index lanes_each = lanes / count;
     for (Index v = 0; v < count; ++v) {
       if (!marks_[first + v]) continue;
-      const auto sum = [&](const Doubles& sums) {
-        return sums.segment(v * lanes_each, lanes_each).sum();
+      const auto sum = [&](const double* sums) {
+        return std::accumulate(sums + v * lanes_each, sums + (v + 1) * lanes_each, 0.0);
       };
       const double square = sum(squares);
       if (safe(square) && safe(sum(momentum_squares))) {
-        factors.segment(v * lanes_each, lanes_each).setConstant(sum(products) / square);
+        std::fill_n(factors + v * lanes_each, lanes_each, sum(products) / square);
       } else {
         make_tangent_carefully(first + v);
         marks_[first + v] = 0;
@@ -234,13 +247,9 @@ class MarkedMomentum {
     }
 
     for_each_run(first, count, [&](const Run& run) {
-      const Doubles w = load(view_, run, scaling.back[0], buffers[3]);
-      Doubles m = load(momentum_, run, 1, buffers[4]);
-      if (together_ == 1) {
-        m -= factors[0] * w * scaling.back[1];
-      } else {
-        m -= factors * w * scaling.back[1];
-      }
+      const Index n = load(view_, run, scaling.back[0], w);
+      load(momentum_, run, 1, m);
+      subtract_products(factors, w, scaling.back[1], n, m, alone);
       for_each_marked(run, [&](Index k, Scalar& entry) {
         if constexpr (components == 1) {
           entry = saturated<Scalar>(m[k]);
@@ -271,9 +280,9 @@ class MarkedMomentum {
     return bits_of(square_sum) - least <= largest - least;
   }
 
-  // The numbers of a run, scaled.
+  // The numbers of a run, scaled, and zeros to the end of the last packet; returns how many.
   template <class V>
-  static Doubles load(const V& view, const Run& run, double scale, double* numbers) {
+  static Index load(const V& view, const Run& run, double scale, double* numbers) {
     for_each_entry(view, run, [&](Index k, const Scalar& entry) {
       if constexpr (components == 1) {
         numbers[k] = static_cast<double>(entry) * scale;
@@ -282,7 +291,9 @@ class MarkedMomentum {
         numbers[2 * k + 1] = static_cast<double>(entry.imag()) * scale;
       }
     });
-    return Doubles(numbers, run.n * components);
+    Index n = run.n * components;
+    for (; n % tangent_packet != 0; ++n) numbers[n] = 0;
+    return n;
   }
 
   const View& view_;

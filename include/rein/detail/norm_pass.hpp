@@ -61,8 +61,9 @@ void for_each_square_sum(const StridedView<Entry>& view, const Visit& visit) {
     const AlongVectors vectors(view);
     for (Index v = 0; v < view.vectors; ++v) visit(v, vectors.square_sum(v));
   } else {
+    LaneNotes<Real> notes;
     for_each_block(view, 0, view.vectors, [&](Index first, Index vectors) {
-      LaneBlock block(view, first, vectors);
+      LaneBlock block(view, first, vectors, notes);
       const Real* square_sums = block.square_sums();
       for (Index k = 0; k < vectors; ++k) visit(first + k, square_sums[k]);
     });
@@ -78,6 +79,7 @@ Index rescale_vectors(const View& view, const Factors& factors) {
     changed += factors[v] != 1;
     return factors[v] != 1;
   };
+  using Real = typename ScalarTraits<typename View::Scalar>::Real;
   if constexpr (!is_strided<View>) {
     for (Index v = 0; v < view.vectors; ++v) {
       if (!needed(v)) continue;
@@ -93,8 +95,9 @@ Index rescale_vectors(const View& view, const Factors& factors) {
       if (needed(v)) along.scale(v, factors[v]);
     }
   } else {
+    LaneNotes<Real> notes;
     for_each_block(view, 0, view.vectors, [&](Index first, Index vectors) {
-      LaneBlock block(view, first, vectors);
+      LaneBlock block(view, first, vectors, notes);
       const Index before = changed;
       for (Index k = 0; k < vectors; ++k) {
         block.factors()[k] = needed(first + k) ? factors[first + k] : 1;
@@ -268,8 +271,9 @@ class NormPass {
   }
 
   void across(Index begin, Index end, Tally& tally) const {
+    LaneNotes<Real> notes;
     for_each_block(view_, begin, end, [&](Index first, Index vectors) {
-      LaneBlock block(view_, first, vectors, refresh_);
+      LaneBlock block(view_, first, vectors, notes, refresh_);
       Real* square_sums = block.square_sums();
       joint_.add_squares(first, vectors, square_sums);
       block.scale(decide(first, vectors, square_sums, block.factors(), tally));

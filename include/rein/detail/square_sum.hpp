@@ -291,7 +291,7 @@ EIGEN_STRONG_INLINE Real tiny_square_sum(const Real* x, Index n) {
   return (a + b) + (c + d);
 }
 
-// The squares of one packet from each of Count columns, added in chains of four.
+// The squares of one packet from each of Count columns, added in chains of four and these in pairs.
 template <int Count, class P, class Real>
 EIGEN_STRONG_INLINE P sum_of_columns(const Real* x, Index stride) {
   using namespace Eigen::internal;
@@ -302,8 +302,9 @@ EIGEN_STRONG_INLINE P sum_of_columns(const Real* x, Index stride) {
     const P first = sum_of_columns<Count - 1, P>(x, stride);
     return add_square(ploadu<P>(x + (Count - 1) * stride), first);
   } else {
-    const P first = sum_of_columns<4, P>(x, stride);
-    const P second = sum_of_columns<Count - 4, P>(x + 4 * stride, stride);
+    constexpr int half = Count <= 8 ? 4 : 8;
+    const P first = sum_of_columns<half, P>(x, stride);
+    const P second = sum_of_columns<Count - half, P>(x + half * stride, stride);
     return padd(first, second);
   }
 }
@@ -319,6 +320,25 @@ EIGEN_STRONG_INLINE void over_lanes(Index lanes, const Use& use, Index lane = 0)
     if (lane >= lanes) return;
     over_lanes<Real, std::conditional_t<std::is_same_v<P, Half>, Real, Half>>(lanes, use, lane);
   }
+}
+
+// The sums of the squares of so many columns, `stride` apart, in lanes that are independent of each
+// other: 6 roundings deep at most, without errors to keep.
+inline constexpr Index most_plain_columns = 16;
+template <class Real>
+EIGEN_STRONG_INLINE void sum_few_columns(const Real* x, Index stride, Index columns, Index lanes,
+                                         Real* sums) {
+  using namespace Eigen::internal;
+  over_lanes<Real>(lanes, [=]<class P>(Index lane, P) {
+    const Real* column = x + lane;
+    P sum = pset1<P>(Real(0));
+    if (columns & 1) sum = sum_of_columns<1, P>(column, stride), column += stride;
+    if (columns & 2) sum = padd(sum, sum_of_columns<2, P>(column, stride)), column += 2 * stride;
+    if (columns & 4) sum = padd(sum, sum_of_columns<4, P>(column, stride)), column += 4 * stride;
+    if (columns & 8) sum = padd(sum, sum_of_columns<8, P>(column, stride));
+    if (columns & 16) sum = sum_of_columns<16, P>(column, stride);
+    pstoreu(sums + lane, sum);
+  });
 }
 
 // Adds the squares of columns, `stride` apart, to the sums of lanes that are independent of each
