@@ -30,6 +30,17 @@ struct AdamOptions {
 
 namespace detail {
 
+inline void check_options(const AdamOptions& o) {
+  require(is_finite(o.learning_rate) && o.learning_rate >= 0, "Adam", "learning_rate",
+          o.learning_rate, "a finite number >= 0");
+  require(is_finite(o.beta1) && o.beta1 >= 0 && o.beta1 < 1, "Adam", "beta1", o.beta1, "in [0, 1)");
+  require(is_finite(o.beta2) && o.beta2 >= 0 && o.beta2 < 1, "Adam", "beta2", o.beta2, "in [0, 1)");
+  require(is_finite(o.epsilon) && o.epsilon >= 0, "Adam", "epsilon", o.epsilon,
+          "a finite number >= 0");
+  require(is_finite(o.weight_decay) && o.weight_decay >= 0, "Adam", "weight_decay", o.weight_decay,
+          "a finite number >= 0");
+}
+
 // The update of step t, with the coefficients computed in double.
 template <class Real>
 class AdamUpdate {
@@ -53,7 +64,7 @@ class AdamUpdate {
                                     Real* first_moment, Real* second_moment,
                                     Real* max_second_moment) const {
     Chunk<Real> w(weights, n), m(first_moment, n), v(second_moment, n);
-    with_decay(ConstChunk<Real>(gradient, n), w, maximize_, decay_, [&](const auto& g) {
+    with_decay(ConstChunk<Real>(gradient, n), w, maximize_, decay_, [&](const ConstChunk<Real>& g) {
       m += fresh1_ * (g - m);
       v = kept2_ * v + fresh2_ * g * g;
     });
@@ -98,7 +109,7 @@ class Adam {
         options_(options),
         constraint_(std::move(constraint)) {
     detail::explain_weights<Parameter&>();
-    check_options();
+    detail::check_options(options_);
     first_moment_.setZero(rows_, cols_);
     second_moment_.setZero(rows_, cols_);
     max_second_moment_.setZero();  // where its size is fixed
@@ -176,7 +187,7 @@ class Adam {
   // Refuses what does not fit, and counts the step.
   template <class W>
   detail::AdamUpdate<Real> begin_step(W& weights) {
-    check_options();
+    detail::check_options(options_);
     detail::require_shape("Adam", "the weights", weights, rows_, cols_);
     detail::require_shape("Adam", "first_moment()", first_moment_, rows_, cols_);
     detail::require_shape("Adam", "second_moment()", second_moment_, rows_, cols_);
@@ -194,21 +205,6 @@ class Adam {
 
   Eigen::Index vectors_to_mark() const {
     return detail::vectors_to_mark("Adam", options_.after_projection, constraint_, rows_, cols_);
-  }
-
-  void check_options() const {
-    using detail::require, detail::is_finite;
-    const AdamOptions& o = options_;
-    require(is_finite(o.learning_rate) && o.learning_rate >= 0, "Adam", "learning_rate",
-            o.learning_rate, "a finite number >= 0");
-    require(is_finite(o.beta1) && o.beta1 >= 0 && o.beta1 < 1, "Adam", "beta1", o.beta1,
-            "in [0, 1)");
-    require(is_finite(o.beta2) && o.beta2 >= 0 && o.beta2 < 1, "Adam", "beta2", o.beta2,
-            "in [0, 1)");
-    require(is_finite(o.epsilon) && o.epsilon >= 0, "Adam", "epsilon", o.epsilon,
-            "a finite number >= 0");
-    require(is_finite(o.weight_decay) && o.weight_decay >= 0, "Adam", "weight_decay",
-            o.weight_decay, "a finite number >= 0");
   }
 
   Eigen::Index rows_, cols_;

@@ -26,6 +26,18 @@ struct SgdOptions {
 
 namespace detail {
 
+inline void check_options(const SgdOptions& o) {
+  require(is_finite(o.learning_rate) && o.learning_rate >= 0, "Sgd", "learning_rate",
+          o.learning_rate, "a finite number >= 0");
+  require(is_finite(o.momentum) && o.momentum >= 0, "Sgd", "momentum", o.momentum,
+          "a finite number >= 0");
+  require(is_finite(o.dampening), "Sgd", "dampening", o.dampening, "a finite number");
+  require(is_finite(o.weight_decay) && o.weight_decay >= 0, "Sgd", "weight_decay", o.weight_decay,
+          "a finite number >= 0");
+  require(!o.nesterov || o.momentum > 0, "Sgd", "momentum", o.momentum, "> 0 with nesterov");
+  require(!o.nesterov || o.dampening == 0, "Sgd", "dampening", o.dampening, "0 with nesterov");
+}
+
 // The update of one step; `first` starts the momentum buffer.
 template <class Real>
 class SgdUpdate {
@@ -45,12 +57,11 @@ class SgdUpdate {
                                     Real* momentum) const {
     Chunk<Real> w(weights, n), buffer(momentum, n);
     with_decay(ConstChunk<Real>(gradient, n), w, maximize_, decay_,
-               [&](const auto& g) { descend(w, g, buffer); });
+               [&](const ConstChunk<Real>& g) { descend(w, g, buffer); });
   }
 
  private:
-  template <class G>
-  void descend(Chunk<Real>& w, const G& g, Chunk<Real>& buffer) const {
+  void descend(Chunk<Real>& w, const ConstChunk<Real>& g, Chunk<Real>& buffer) const {
     if (!has_momentum_) {
       w -= rate_ * g;
       return;
@@ -99,7 +110,7 @@ class Sgd {
         options_(options),
         constraint_(std::move(constraint)) {
     detail::explain_weights<Parameter&>();
-    check_options();
+    detail::check_options(options_);
     const Eigen::Index vectors = vectors_to_mark();
     momentum_.setZero();  // where its size is fixed
     if (has_momentum()) momentum_.setZero(rows_, cols_);
@@ -172,7 +183,7 @@ class Sgd {
   // Refuses what does not fit, and counts the step.
   template <class W>
   detail::SgdUpdate<Real> begin_step(W& weights) {
-    check_options();
+    detail::check_options(options_);
     detail::require_shape("Sgd", "the weights", weights, rows_, cols_);
     if (momentum_.size() != 0) {
       detail::require_shape("Sgd", "momentum()", momentum_, rows_, cols_);
@@ -197,20 +208,6 @@ class Sgd {
   void prepare_projection(Eigen::Index vectors) {
     const bool in_use = momentum_.size() != 0;
     after_projection_.prepare(in_use ? options_.after_projection : Momentum::keep, vectors);
-  }
-
-  void check_options() const {
-    using detail::require, detail::is_finite;
-    const SgdOptions& o = options_;
-    require(is_finite(o.learning_rate) && o.learning_rate >= 0, "Sgd", "learning_rate",
-            o.learning_rate, "a finite number >= 0");
-    require(is_finite(o.momentum) && o.momentum >= 0, "Sgd", "momentum", o.momentum,
-            "a finite number >= 0");
-    require(is_finite(o.dampening), "Sgd", "dampening", o.dampening, "a finite number");
-    require(is_finite(o.weight_decay) && o.weight_decay >= 0, "Sgd", "weight_decay", o.weight_decay,
-            "a finite number >= 0");
-    require(!o.nesterov || o.momentum > 0, "Sgd", "momentum", o.momentum, "> 0 with nesterov");
-    require(!o.nesterov || o.dampening == 0, "Sgd", "dampening", o.dampening, "0 with nesterov");
   }
 
   Eigen::Index rows_, cols_;

@@ -56,12 +56,8 @@ class LaneBlock {
 
   // The sums of squares of the block's vectors; walks its memory once.
   EIGEN_STRONG_INLINE Real* square_sums() {
-    if (direct_ && width_ == 1 && view_.outer <= most_plain_columns) {
-      refresh_to(view_.outer);
-      sum_few_columns(row(0), row_stride(), view_.outer, lanes_, sums_);
-      return sums_;
-    }
-    return many_square_sums();
+    return width_ == 1 && view_.outer <= most_plain_columns ? few_square_sums()
+                                                            : many_square_sums();
   }
 
   // Where to put the vectors' factors after square_sums().
@@ -96,6 +92,18 @@ class LaneBlock {
     return view_.entry(o, first_ + place / view_.inner, place % view_.inner);
   }
 
+  EIGEN_STRONG_INLINE Real* few_square_sums() {
+    refresh_to(view_.outer);
+    if (direct_) {
+      sum_few_columns(row(0), row_stride(), view_.outer, lanes_, sums_);
+    } else {
+      convert(0, view_.outer, [&](const Real* reals, Index stride, Index lane, Index n) {
+        sum_few_columns(reals, stride, view_.outer, n, sums_ + lane);
+      });
+    }
+    return sums_;
+  }
+
   EIGEN_DONT_INLINE Real* many_square_sums() {
     // 64 KiB are summed in registers, lane by lane; more than that is walked 8 columns at a time.
     // Folding keeps the second-order error of a float sum below 1e-8 at any length.
@@ -108,7 +116,9 @@ class LaneBlock {
       if (direct_) {
         add_columns(row(o), row_stride(), end - o, lanes_, sums_, losts_, o == 0, with_fold);
       } else {
-        add_converted(o, end - o, with_fold);
+        convert(o, end - o, [&](const Real* reals, Index stride, Index lane, Index n) {
+          add_columns(reals, stride, end - o, n, sums_ + lane, losts_ + lane, o == 0, with_fold);
+        });
       }
     }
     if (width_ != 1) join_lanes();
@@ -128,18 +138,20 @@ class LaneBlock {
     refreshed_ = last;
   }
 
-  // At most 8 columns, converted to Reals a part at a time.
-  void add_converted(Index o, Index columns, bool with_fold) {
+  // Calls use(reals, stride, lane, n) for at most 16 columns, converted to Reals, n lanes at a
+  // time.
+  template <class Use>
+  EIGEN_DONT_INLINE void convert(Index o, Index columns, const Use& use) const {
     constexpr Index step = 128;
-    Real converted[8 * step];
+    Real reals[most_plain_columns * step];
     for (Index begin = 0; begin < lanes_; begin += step) {
       const Index n = (std::min)(step, lanes_ - begin);
       for (Index c = 0; c < columns; ++c) {
         for (Index i = 0; i < n; i += Traits::components) {
-          load(&entry(o + c, begin + i), 1, 1, converted + c * step + i);
+          load(&entry(o + c, begin + i), 1, 1, reals + c * step + i);
         }
       }
-      add_columns(converted, step, columns, n, sums_ + begin, losts_ + begin, o == 0, with_fold);
+      use(reals, step, begin, n);
     }
   }
 

@@ -31,7 +31,10 @@ inline std::string text(double value) {
 inline std::string text(Eigen::Index value) { return std::to_string(value); }
 
 inline std::string shape(Eigen::Index rows, Eigen::Index cols) {
-  return text(rows) + " x " + text(cols);
+  char sizes[48];
+  std::snprintf(sizes, sizeof sizes, "%lld x %lld", static_cast<long long>(rows),
+                static_cast<long long>(cols));
+  return sizes;
 }
 
 template <class Value>

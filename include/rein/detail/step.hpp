@@ -483,20 +483,15 @@ void require_rows(const char* owner, const W& weights, const G& gradient, const 
 }
 
 // Calls use(g) with g = gradient (negated to maximize) + decay * w.
-template <class W, class G, class Real, class Use>
-void with_decay(const G& gradient, const W& w, bool maximize, Real decay, const Use& use) {
-  if (!maximize && decay == 0) {
-    use(gradient);
-    return;
-  }
-  Eigen::Array<Real, Eigen::Dynamic, 1, 0, step_chunk, 1> g(gradient.size());
-  const Real sign = maximize ? Real(-1) : Real(1);
-  if (decay == 0) {
-    g = sign * gradient;
-  } else {
-    g = sign * gradient + decay * w;
-  }
-  use(g);
+template <class Real, class Use>
+void with_decay(const ConstChunk<Real>& gradient, const Chunk<Real>& w, bool maximize, Real decay,
+                const Use& use) {
+  if (!maximize && decay == 0) return use(gradient);
+  Real sums[step_chunk];
+  Chunk<Real> g(sums, gradient.size());
+  g = (maximize ? Real(-1) : Real(1)) * gradient;
+  if (decay != 0) g += decay * w;
+  use(ConstChunk<Real>(sums, gradient.size()));
 }
 
 }  // namespace rein::detail
