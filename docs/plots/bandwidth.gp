@@ -25,8 +25,9 @@ set tics nomirror out scale 0.5 textcolor rgb "#303030"
 set grid ytics lc rgb "#e4e4e4" lt 1 lw 1
 set title font ",14"
 set logscale x 2
-set xrange [2**6:2**26.3]
-set xtics ("64 B" 2**6, "1 KiB" 2**10, "32 KiB" 2**15, "1 MiB" 2**20, "64 MiB" 2**26)
+set xrange [2**6:*]
+set autoscale xfixmax
+set xtics ("64 B" 2**6, "1 KiB" 2**10, "32 KiB" 2**15, "1 MiB" 2**20, "64 MiB" 2**26, "1 GiB" 2**30)
 set key top right samplen 1.5
 
 # Gigabytes of floats in a second, from nanoseconds for each.

@@ -25,9 +25,10 @@ set tics nomirror out scale 0.5 textcolor rgb "#303030"
 set grid ytics lc rgb "#e4e4e4" lt 1 lw 1
 set title font ",14"
 set logscale x 2
-set xrange [2**10:2**26.3]
+set xrange [2**10:*]
+set autoscale xfixmax
 set xlabel "weights" offset 0, 0.4
-set xtics ("1 KiB" 2**10, "32 KiB" 2**15, "1 MiB" 2**20, "64 MiB" 2**26)
+set xtics ("1 KiB" 2**10, "32 KiB" 2**15, "1 MiB" 2**20, "64 MiB" 2**26, "1 GiB" 2**30)
 set key top left samplen 1.5 reverse Left
 
 # Both panels to one scale.
