@@ -134,7 +134,7 @@ class ChunkSource {
 
   Opened open(Index j, Index begin, Index n) const { return Opened(x_, j, begin, n); }
 
-  // Asks for the entries from this one on, which may be none.
+  // Asks for the entries from this one on.
   void prefetch(Index j, Index begin) const {
     if constexpr (direct) {
       if (x_.size() == 0) return;
@@ -203,7 +203,7 @@ class StepWalk {
       const Index part = (std::min)(n, length_ - begin);
       slice(j, begin, part);
       n -= part;
-      if (n == 0) prefetch(j, begin + part);
+      if (n == 0 && begin + part < length_) prefetch(j, begin + part);
     }
   }
 
