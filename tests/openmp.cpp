@@ -89,6 +89,7 @@ TEMPLATE_TEST_CASE("openmp: a constraint gives the same bits for any number of t
   // More than 1 MiB, which is worth 4 threads, in shapes that do not divide evenly.
   constrains_alike<TestType>(601, 503, rein::per_row);
   constrains_alike<TestType>(601, 503, rein::per_col);
+  constrains_alike<TestType>(2003, 601, rein::per_row);  // beyond a core's own cache
   constrains_alike<TestType>(17, 20'001, rein::per_row);
   constrains_alike<TestType>(17, 20'001, rein::per_col);
   constrains_alike<TestType>(601, 503, rein::whole);
