@@ -51,7 +51,8 @@ void steps_are_a_step_and_a_call(int plans) {
       separate = w;
       Matrix gradient(plan.rows, plan.cols);
       const rein::MinMaxNorm constraint{rule.low, rule.high, grouping};
-      const rein::SgdOptions options{.learning_rate = 0.125, .momentum = 0.5};
+      const rein::SgdOptions options{.learning_rate = 0.125,
+                                     .momentum = random.chance(0.25) ? 0 : 0.5};
       rein::Sgd fused{w, options, constraint};
       rein::Sgd plain{separate, options};
       for (int step = 0; step < 2; ++step) {

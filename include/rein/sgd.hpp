@@ -95,8 +95,8 @@ class SgdUpdate {
 /// keeps no reference to it. Bad options and other shapes are refused with std::invalid_argument,
 /// and then nothing is written.
 ///
-///     rein::Sgd sgd{W, {.learning_rate = 0.1, .momentum = 0.9}, rein::MaxNorm{3.0,
-///     rein::per_row}}; rein::Report r = sgd.step(W, gradient);
+///     rein::Sgd sgd{W, {.learning_rate = 0.1}, rein::MaxNorm{3.0, rein::per_row}};
+///     rein::Report r = sgd.step(W, gradient);
 template <class Parameter, class C = Unconstrained>
 class Sgd {
   using Real = typename detail::ScalarTraits<typename Parameter::Scalar>::Real;
