@@ -29,9 +29,7 @@ void steps_are_a_step_and_a_call(int plans) {
   laws::Random random(25);
   INFO("REIN_TEST_SEED=" << laws::seed());
   const oracle::Rule rule{.low = 0.5, .high = 2};
-  std::vector<laws::Plan> all = laws::first_plans(rule);
-  for (int k = 0; k < plans; ++k) all.push_back(laws::random_plan(rule, random));
-  for (const laws::Plan& plan : all) {
+  for (const laws::Plan& plan : laws::plans_for({rule}, plans, random)) {
     INFO(oracle::format_of<Scalar>().name << ", " << laws::describe(plan));
     const Index inner = Order == Eigen::RowMajor ? plan.cols : plan.rows;
     const Index outer = Order == Eigen::RowMajor ? plan.rows : plan.cols;

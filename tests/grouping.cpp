@@ -30,9 +30,7 @@ TEST_CASE("grouping: every kind of W obeys the laws") {
   laws::Random random(2);
   INFO("REIN_TEST_SEED=" << laws::seed());
   const oracle::Rule rule{.high = 1.5};
-  std::vector<laws::Plan> plans = laws::first_plans(rule);
-  for (int k = 0; k < 60; ++k) plans.push_back(laws::random_plan(rule, random));
-  for (const laws::Plan& plan : plans) {
+  for (const laws::Plan& plan : laws::plans_for({rule}, 60, random)) {
     INFO(laws::describe(plan));
     laws::for_each_view<float>(plan.rows, plan.cols, [&](const char* view, auto&& w) {
       laws::obey_plan(view, std::forward<decltype(w)>(w), plan, make, random);

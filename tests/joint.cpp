@@ -32,13 +32,9 @@ void last_entry_as_bias_obeys_the_laws(int plans) {
       return constraint(w);
     };
   };
-  std::vector<laws::Plan> all = laws::first_plans({.high = 1.5});
-  for (const oracle::Rule& rule :
-       {oracle::Rule{.high = 1.5}, oracle::Rule{.low = 0.5, .high = 1.5}, oracle::Rule{.high = 0},
-        oracle::Rule{.low = 1, .high = 1, .rate = 0.25}}) {
-    for (int k = 0; k < plans; ++k) all.push_back(laws::random_plan(rule, random));
-  }
-  laws::obey_plans<Scalar>(all, make, random);
+  const std::vector<oracle::Rule> rules{
+      {.high = 1.5}, {.low = 0.5, .high = 1.5}, {.high = 0}, {.low = 1, .high = 1, .rate = 0.25}};
+  laws::obey_plans<Scalar>(laws::plans_for(rules, plans, random), make, random);
 }
 
 }  // namespace

@@ -433,6 +433,17 @@ inline std::vector<Plan> first_plans(const oracle::Rule& rule) {
   return plans;
 }
 
+/// The first plans, and random ones for each of the rules; fewer where not optimized.
+inline std::vector<Plan> plans_for(const std::vector<oracle::Rule>& rules, int for_each_rule,
+                                   Random& random) {
+  std::vector<Plan> plans = first_plans(rules.front());
+  for (const oracle::Rule& rule : rules) {
+    for (int k = oracle::tries(for_each_rule); k > 0; --k)
+      plans.push_back(random_plan(rule, random));
+  }
+  return plans;
+}
+
 /// A single vector, long enough to be shared among threads.
 inline std::vector<Plan> long_plans(const oracle::Rule& rule) {
   using oracle::Grouping;
@@ -650,11 +661,7 @@ void obey_plans(const std::vector<Plan>& plans, const Make& make, Random& random
 template <class Scalar, class Make>
 void obey_everywhere(const std::vector<oracle::Rule>& rules, int plans, const Make& make) {
   Random random(1);
-  std::vector<Plan> all = first_plans(rules.front());
-  for (const oracle::Rule& rule : rules) {
-    for (int k = 0; k < plans; ++k) all.push_back(random_plan(rule, random));
-  }
-  obey_plans<Scalar>(all, make, random);
+  obey_plans<Scalar>(plans_for(rules, plans, random), make, random);
 }
 
 }  // namespace laws

@@ -90,7 +90,7 @@ TEST_CASE("max_norm: a million applications lose nothing") {
   max_norm(w);
   const Eigen::Matrix4f once = w;
   Eigen::Index changed = 0;
-  for (int k = 0; k < 1'000'000; ++k) changed += max_norm(w).changed;
+  for (int k = oracle::tries(1'000'000); k > 0; --k) changed += max_norm(w).changed;
   CHECK(changed == 0);
   CHECK(oracle::same_bits(oracle::copy_of(w), oracle::copy_of(once)));
 }

@@ -131,7 +131,7 @@ double worst_of(const Layout<Scalar>& layout, Index length,
                 double (*objective)(const Layout<Scalar>&, const Entries<Scalar>&),
                 laws::Random& random) {
   double worst = 0;
-  const Index tries = std::clamp<Index>(60'000 / (length * layout.vectors), 20, 1500);
+  const int tries = int(std::clamp<Index>(60'000 / (length * layout.vectors), 20, 1500));
   for (int start = 0; start < 3; ++start) {
     Entries<Scalar> best(static_cast<std::size_t>(length));
     for (Scalar& entry : best) {
@@ -140,7 +140,7 @@ double worst_of(const Layout<Scalar>& layout, Index length,
                                                : std::exp2(random.between(-12, 0)));
     }
     double most = objective(layout, best);
-    for (Index k = 0; k < tries; ++k) {
+    for (int k = oracle::tries(tries); k > 0; --k) {
       Entries<Scalar> next = best;
       for (Index changes = 1 + random.index(3); changes > 0; --changes) mutate(next, random);
       const double found = objective(layout, next);

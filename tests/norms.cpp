@@ -14,9 +14,7 @@ template <class Scalar>
 void norms_of_random_weights(int plans) {
   laws::Random random(6);
   INFO("REIN_TEST_SEED=" << laws::seed());
-  std::vector<laws::Plan> all = laws::first_plans({.high = 1});
-  for (int k = 0; k < plans; ++k) all.push_back(laws::random_plan({.high = 1}, random));
-  for (const laws::Plan& plan : all) {
+  for (const laws::Plan& plan : laws::plans_for({{.high = 1}}, plans, random)) {
     INFO(laws::describe(plan));
     laws::for_each_order<Scalar>(
         plan.rows, plan.cols, random.index(4), [&](const char* view, auto& w) {
@@ -210,9 +208,7 @@ void rescales_random_weights(int plans) {
   using Real = typename Eigen::NumTraits<Scalar>::Real;
   laws::Random random(8);
   INFO("REIN_TEST_SEED=" << laws::seed());
-  std::vector<laws::Plan> all = laws::first_plans({.high = 1});
-  for (int k = 0; k < plans; ++k) all.push_back(laws::random_plan({.high = 1}, random));
-  for (const laws::Plan& plan : all) {
+  for (const laws::Plan& plan : laws::plans_for({{.high = 1}}, plans, random)) {
     INFO(laws::describe(plan));
     laws::for_each_order<Scalar>(
         plan.rows, plan.cols, random.index(4), [&](const char* view, auto& w) {

@@ -32,9 +32,7 @@ void listed_vectors_are_constrained(int plans) {
   laws::Random random(10);
   INFO("REIN_TEST_SEED=" << laws::seed());
   const oracle::Rule rule{.low = 0.5, .high = 1.5};
-  std::vector<laws::Plan> all = laws::first_plans(rule);
-  for (int k = 0; k < plans; ++k) all.push_back(laws::random_plan(rule, random));
-  for (const laws::Plan& plan : all) {
+  for (const laws::Plan& plan : laws::plans_for({rule}, plans, random)) {
     INFO(laws::describe(plan));
     laws::for_each_order<Scalar>(
         plan.rows, plan.cols, random.index(4), [&](const char* view, auto& w) {

@@ -27,6 +27,11 @@ inline constexpr bool optimized = true;
 inline constexpr bool optimized = false;
 #endif
 
+/// How often a test does something at random.
+constexpr int tries(int where_optimized) {
+  return optimized ? where_optimized : (where_optimized + 3) / 4;
+}
+
 inline constexpr Index long_vector = optimized ? 1'000'000 : 100'000;
 
 /// The length up to which norms are promised to be right, where the compiler optimizes.

@@ -131,9 +131,7 @@ void obey_set_everywhere(double size, int plans, const SetOf& set_of, const Make
   Random random(7);
   INFO("REIN_TEST_SEED=" << seed());
   const oracle::Rule rule{.high = size};
-  std::vector<Plan> all = first_plans(rule);
-  for (int k = 0; k < plans; ++k) all.push_back(random_plan(rule, random));
-  for (const Plan& plan : all) {
+  for (const Plan& plan : plans_for({rule}, plans, random)) {
     INFO(describe(plan));
     const auto obey_one = [&](const char* view, auto& w) {
       with_grouping(w, plan, [&](const auto& grouping) {

@@ -73,9 +73,7 @@ void satisfied_weights_survive(const std::vector<oracle::Rule>& rules, int plans
   laws::Random random(13);
   INFO("REIN_TEST_SEED=" << laws::seed());
   for (const oracle::Rule& rule : rules) {
-    std::vector<laws::Plan> all = laws::first_plans(rule);
-    for (int k = 0; k < plans; ++k) all.push_back(laws::random_plan(rule, random));
-    for (const laws::Plan& plan : all) {
+    for (const laws::Plan& plan : laws::plans_for({rule}, plans, random)) {
       INFO(oracle::format_of<Scalar>().name << " " << laws::describe(plan));
       const Index size = plan.rows * plan.cols, bytes = size * Index{sizeof(Scalar)};
       const Pages pages(pages_for(bytes));
