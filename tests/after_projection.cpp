@@ -78,8 +78,10 @@ std::string momentum_is_right(Momentum what, const oracle::Weights& w, const ora
     for (const std::size_t place : vectors[v]) {
       const long double along = product / square * w.numbers[place];
       const long double exact = std::clamp(kept.numbers[place] - along, -largest, largest);
-      // The sums are right to some eps of a double, which shows where all but nothing is left.
-      const long double sums = 1e-14L * std::sqrt(momentum_square / square) *
+      // Plain sums of n doubles, right to n roundings each, which shows where all but nothing is
+      // left.
+      const long double sums = static_cast<long double>(vectors[v].size() + 8) * 0x1p-52L *
+                               std::sqrt(momentum_square / square) *
                                std::abs(static_cast<long double>(w.numbers[place]));
       const long double allowed =
           doubt * (std::abs(static_cast<long double>(kept.numbers[place])) + std::abs(along)) +
