@@ -164,8 +164,9 @@ void search(const char* what, double bound,
   for (const Layout<Scalar>& layout :
        {Layout<Scalar>{"along the memory", 1, 0}, Layout<Scalar>{"across the memory", 11, 1},
         Layout<Scalar>{"in short runs", 3, 5}}) {
-    for (const Index about : {3,   4,   5,   8,   15,  16,  17,  31,  33,   63,   65,   96,  127,
-                              128, 129, 200, 255, 257, 511, 513, 700, 1023, 1025, 2049, 4096}) {
+    for (const Index about :
+         {3,   4,   5,   8,   15,  16,  17,  31,  32,  33,   63,   65,   96,
+          127, 128, 129, 200, 255, 257, 511, 513, 700, 1023, 1025, 2049, 4096}) {
       const Index length = (about + layout.run(1) - 1) / layout.run(1) * layout.run(1);
       const double found = worst_of(layout, length, objective, random);
       INFO(format.name << " " << layout.name << ", length " << length);

@@ -138,11 +138,11 @@ class LaneBlock {
     refreshed_ = last;
   }
 
-  // Calls use(reals, stride, lane, n) for at most 16 columns, converted to Reals, n lanes at a
+  // Calls use(reals, stride, lane, n) for at most 32 columns, converted to Reals, n lanes at a
   // time.
   template <class Use>
   EIGEN_DONT_INLINE void convert(Index o, Index columns, const Use& use) const {
-    constexpr Index step = 128;
+    constexpr Index step = 64;
     Real reals[most_plain_columns * step];
     for (Index begin = 0; begin < lanes_; begin += step) {
       const Index n = (std::min)(step, lanes_ - begin);

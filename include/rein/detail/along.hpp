@@ -69,7 +69,7 @@ class AlongVectors {
     if (n > longest_tiny_vector<Real>) {
       each([n](const Real* x) { return short_square_sum(x, n); });
     } else if (n == half_packet_size<Real>) {
-      each([](const Real* x) { return predux(sum_of_columns<1, HalfPacket<Real>>(x, 0)); });
+      each([](const Real* x) { return predux(sum_of_columns<1, 2, HalfPacket<Real>>(x, 0)); });
     } else if (n < lanes) {
       each([n](const Real* x) { return tiny_square_sum(x, n); });
     } else if (n == lanes) {
@@ -92,8 +92,10 @@ class AlongVectors {
   // Multiplies the short vectors [first, first + count) by their factors; where that is 1, nothing
   // is written.
   void scale(Index first, Index count, const Real* factors) const {
-    for (Index k = 0; k < count; ++k) {
-      if (factors[k] != 1) scale_run(view_.at(0, first + k), view_.inner, factors[k]);
+    const Index n = length(), step = stride();
+    Real* run = as_reals(view_.at(0, first));
+    for (Index k = 0; k < count; ++k, run += step) {
+      if (factors[k] != 1) scale_run(run, n, factors[k]);
     }
   }
 

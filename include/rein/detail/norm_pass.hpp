@@ -148,8 +148,91 @@ class NormPass {
            const Refresher& refresh = no_refresh<Scalar>, const Joint& joint = no_bias)
       : view_(view), rule_(rule), changed_(changed), refresh_(refresh), joint_(joint) {}
 
-  // All vectors, by more than one thread where that pays.
-  Report all() const {
+  // All vectors.
+  EIGEN_ALWAYS_INLINE Report all() const {
+    if constexpr (is_strided<View> && is_native<Scalar>) {
+      const Index entries = view_.vectors * view_.length();
+      if (entries <= most_at_once && entries != 0 && !refresh_) {
+        const AlongVectors<Scalar> runs(view_);
+        if (runs.are_short() && view_.inner > 1) return runs_at_once(runs);
+        if (view_.inner * components == 1 && view_.vector_stride == 1 &&
+            view_.outer <= most_plain_columns) {
+          return columns_at_once();
+        }
+      }
+    }
+    return by_threads();
+  }
+
+  // The vectors [begin, end).
+  Report some(Index begin, Index end) const {
+    Tally tally;
+    if (view_.length() == 0) {
+      if constexpr (has_bias) {
+        for (Index v = begin; v < end; ++v) carefully(v, tally);
+      }
+    } else if constexpr (!is_strided<View>) {
+      for (Index v = begin; v < end; ++v) carefully(v, tally);
+    } else if (lies_along(view_)) {
+      along(begin, end, tally);
+    } else {
+      across(begin, end, tally);
+    }
+    return tally.report(end - begin);
+  }
+
+ private:
+  static constexpr bool has_bias = !std::is_same_v<Joint, NoBias>;
+  static constexpr Index components = ScalarTraits<Scalar>::components;
+
+  struct Tally {
+    Real largest_square = 0;
+    double largest_norm = 0;  // of the vectors whose square may not be a Real
+    Index changed = 0, nonfinite = 0;
+
+    Report report(Index checked) const {
+      const double largest = std::sqrt(static_cast<double>(largest_square));
+      return {.checked = checked,
+              .changed = changed,
+              .nonfinite = nonfinite,
+              .largest_norm = (std::max)(largest_norm, largest)};
+    }
+  };
+
+  // A few entries, in runs or in columns: to divide them into blocks takes as long as some 200 of
+  // them.
+  static constexpr Index most_at_once = 256;
+
+  EIGEN_ALWAYS_INLINE Report runs_at_once(const AlongVectors<Scalar>& runs) const {
+    Real sums[most_at_once], factors[most_at_once];
+    const Index vectors = view_.vectors;
+    runs.square_sums(0, vectors, sums);
+    joint_.add_squares(0, vectors, sums);
+    // Of a few sums that have just been written one by one, no packet is loaded: 4 x 4 took 1.6
+    // times as long.
+    Tally tally;
+    const Index changed = vectors < 16 ? decide<Real>(0, vectors, sums, factors, tally)
+                                       : decide(0, vectors, sums, factors, tally);
+    if (changed != 0) runs.scale(0, vectors, factors);
+    return tally.report(vectors);
+  }
+
+  EIGEN_ALWAYS_INLINE Report columns_at_once() const {
+    Real sums[most_at_once], factors[most_at_once];
+    const Index vectors = view_.vectors;
+    Real* const columns = as_reals(view_.data);
+    sum_few_columns(columns, view_.outer_stride, view_.outer, vectors, sums);
+    joint_.add_squares(0, vectors, sums);
+    Tally tally;
+    const Index changed = decide(0, vectors, sums, factors, tally);
+    if (changed != 0) {
+      scale_lanes(columns, view_.outer_stride, view_.outer, vectors, factors, changed);
+    }
+    return tally.report(vectors);
+  }
+
+  // By more than one thread where that pays.
+  EIGEN_DONT_INLINE Report by_threads() const {
     const Index bytes = view_.vectors * view_.length() * static_cast<Index>(sizeof(Scalar));
     // In the cores' own caches a thread gets at least a page of each row of memory, where vectors
     // lie across it: else they prefetch what the others write, and two of them took 2.4 times as
@@ -170,36 +253,6 @@ class NormPass {
     });
     return total;
   }
-
-  // The vectors [begin, end).
-  Report some(Index begin, Index end) const {
-    Tally tally;
-    if (view_.length() == 0) {
-      if constexpr (has_bias) {
-        for (Index v = begin; v < end; ++v) carefully(v, tally);
-      }
-    } else if constexpr (!is_strided<View>) {
-      for (Index v = begin; v < end; ++v) carefully(v, tally);
-    } else if (lies_along(view_)) {
-      along(begin, end, tally);
-    } else {
-      across(begin, end, tally);
-    }
-    const double largest = std::sqrt(static_cast<double>(tally.largest_square));
-    return {.checked = end - begin,
-            .changed = tally.changed,
-            .nonfinite = tally.nonfinite,
-            .largest_norm = (std::max)(tally.largest_norm, largest)};
-  }
-
- private:
-  static constexpr bool has_bias = !std::is_same_v<Joint, NoBias>;
-
-  struct Tally {
-    Real largest_square = 0;
-    double largest_norm = 0;  // of the vectors whose square may not be a Real
-    Index changed = 0, nonfinite = 0;
-  };
 
   void along(Index begin, Index end, Tally& tally) const {
     const AlongVectors vectors(view_, begin, end, refresh_);
@@ -289,9 +342,10 @@ class NormPass {
 
   // Finds what the vectors [first, first + count) are to be multiplied by, 1 for those that stay;
   // returns how many do not. Where all stay, the factors are not written.
+  template <class P = Packet<Real>>
   Index decide(Index first, Index count, const Real* square_sums, Real* factors,
                Tally& tally) const {
-    const auto extremes = rule_.extremes(square_sums, count);
+    const auto extremes = NormRule<Scalar>::template extremes<P>(square_sums, count);
     if (!rule_.satisfied(extremes)) {
       return decide_each(first, count, square_sums, extremes, factors, tally);
     }

@@ -111,27 +111,24 @@ class NormRule {
     bool finite() const { return bits_of(sum) <= most_safe; }
   };
 
+  template <class P = Packet<Real>>
   static Extremes extremes(const Real* square_sums, Index vectors) {
     using namespace Eigen::internal;
-    constexpr Index step = packet_size<Real>;
-    Extremes found{square_sums[0], square_sums[0], 0};
-    Index v = 0;
-    if (vectors >= step) {
-      auto low = ploadu<Packet<Real>>(square_sums), high = low, total = low;
-      for (v = step; v + step <= vectors; v += step) {
-        const auto squares = ploadu<Packet<Real>>(square_sums + v);
-        low = pmin(low, squares);
-        high = pmax(high, squares);
-        total = padd(total, squares);
-      }
-      found = {predux_min(low), predux_max(high), predux(total)};
+    using Half = typename unpacket_traits<P>::half;
+    constexpr Index step = unpacket_traits<P>::size;
+    if (vectors < step) {
+      if constexpr (!std::is_same_v<P, Half>) return extremes<Half>(square_sums, vectors);
+      if constexpr (step > 1) return extremes<Real>(square_sums, vectors);
     }
-    for (; v < vectors; ++v) {
-      found.least = (std::min)(found.least, square_sums[v]);
-      found.largest = (std::max)(found.largest, square_sums[v]);
-      found.sum += square_sums[v];
+    P least = ploadu<P>(square_sums), largest = least, sum = least;
+    for (Index v = step; v < vectors; v += step) {
+      // The last packet may hold some of the one before again.
+      const P squares = ploadu<P>(square_sums + (std::min)(v, vectors - step));
+      least = pmin(least, squares);
+      largest = pmax(largest, squares);
+      sum = padd(sum, squares);
     }
-    return found;
+    return {predux_min(least), predux_max(largest), predux(sum)};
   }
 
   bool satisfied(const Extremes& of) const {

@@ -57,4 +57,19 @@ void scale_columns(Real* x, Index stride, const Real* factors, Index n) {
   });
 }
 
+// The lanes of columns, `stride` apart, by a factor for each lane, of which so many are not 1.
+// Lanes whose factor is 1 are not written to.
+template <class Real>
+void scale_lanes(Real* x, Index stride, Index columns, Index lanes, const Real* factors,
+                 Index changed) {
+  if (changed == lanes) {
+    for (Index c = 0; c < columns; ++c) scale_columns<1>(x + c * stride, 0, factors, lanes);
+    return;
+  }
+  for (Index lane = 0; lane < lanes; ++lane) {
+    if (factors[lane] == 1) continue;
+    for (Index c = 0; c < columns; ++c) x[c * stride + lane] *= factors[lane];
+  }
+}
+
 }  // namespace rein::detail

@@ -291,20 +291,20 @@ EIGEN_STRONG_INLINE Real tiny_square_sum(const Real* x, Index n) {
   return (a + b) + (c + d);
 }
 
-// The squares of one packet from each of Count columns, added in chains of four and these in pairs.
-template <int Count, class P, class Real>
+// The squares of one packet from each of Count columns, added in chains and these in pairs: for
+// chains of two, 1 + log2(Count) roundings deep.
+template <int Count, int Chain, class P, class Real>
 EIGEN_STRONG_INLINE P sum_of_columns(const Real* x, Index stride) {
   using namespace Eigen::internal;
   if constexpr (Count == 1) {
     const P a = ploadu<P>(x);
     return pmul(a, a);
-  } else if constexpr (Count <= 4) {
-    const P first = sum_of_columns<Count - 1, P>(x, stride);
+  } else if constexpr (Count <= Chain) {
+    const P first = sum_of_columns<Count - 1, Chain, P>(x, stride);
     return add_square(ploadu<P>(x + (Count - 1) * stride), first);
   } else {
-    constexpr int half = Count <= 8 ? 4 : 8;
-    const P first = sum_of_columns<half, P>(x, stride);
-    const P second = sum_of_columns<Count - half, P>(x + half * stride, stride);
+    const P first = sum_of_columns<Count / 2, Chain, P>(x, stride);
+    const P second = sum_of_columns<Count / 2, Chain, P>(x + Count / 2 * stride, stride);
     return padd(first, second);
   }
 }
@@ -324,7 +324,7 @@ EIGEN_STRONG_INLINE void over_lanes(Index lanes, const Use& use, Index lane = 0)
 
 // The sums of the squares of so many columns, `stride` apart, in lanes that are independent of each
 // other: 6 roundings deep at most, without errors to keep.
-inline constexpr Index most_plain_columns = 16;
+inline constexpr Index most_plain_columns = 32;
 template <class Real>
 EIGEN_STRONG_INLINE void sum_few_columns(const Real* x, Index stride, Index columns, Index lanes,
                                          Real* sums) {
@@ -332,11 +332,21 @@ EIGEN_STRONG_INLINE void sum_few_columns(const Real* x, Index stride, Index colu
   over_lanes<Real>(lanes, [=]<class P>(Index lane, P) {
     const Real* column = x + lane;
     P sum = pset1<P>(Real(0));
-    if (columns & 1) sum = sum_of_columns<1, P>(column, stride), column += stride;
-    if (columns & 2) sum = padd(sum, sum_of_columns<2, P>(column, stride)), column += 2 * stride;
-    if (columns & 4) sum = padd(sum, sum_of_columns<4, P>(column, stride)), column += 4 * stride;
-    if (columns & 8) sum = padd(sum, sum_of_columns<8, P>(column, stride));
-    if (columns & 16) sum = sum_of_columns<16, P>(column, stride);
+    const auto add = [&]<int Count>(std::integral_constant<int, Count>) {
+      if (columns & Count) {
+        sum = padd(sum, sum_of_columns<Count, 2, P>(column, stride));
+        column += Count * stride;
+      }
+    };
+    if (columns == 32) {
+      sum = sum_of_columns<32, 2, P>(column, stride);
+    } else {
+      add(std::integral_constant<int, 1>{});
+      add(std::integral_constant<int, 2>{});
+      add(std::integral_constant<int, 4>{});
+      add(std::integral_constant<int, 8>{});
+      add(std::integral_constant<int, 16>{});
+    }
     pstoreu(sums + lane, sum);
   });
 }
@@ -354,14 +364,14 @@ EIGEN_DONT_INLINE void add_columns(const Real* x, Index stride, Index columns, I
     const auto add = [&](const P& term) { add_keeping_error(sum, lost, term); };
     const Real* column = x + lane;
     if constexpr (Columns == 8) {
-      add(sum_of_columns<8, P>(column, stride));
+      add(sum_of_columns<8, 4, P>(column, stride));
     } else {
       for (Index c = columns / 8; c > 0; --c, column += 8 * stride) {
-        add(sum_of_columns<8, P>(column, stride));
+        add(sum_of_columns<8, 4, P>(column, stride));
       }
-      if (columns & 4) add(sum_of_columns<4, P>(column, stride)), column += 4 * stride;
-      if (columns & 2) add(sum_of_columns<2, P>(column, stride)), column += 2 * stride;
-      if (columns & 1) add(sum_of_columns<1, P>(column, stride));
+      if (columns & 4) add(sum_of_columns<4, 4, P>(column, stride)), column += 4 * stride;
+      if (columns & 2) add(sum_of_columns<2, 4, P>(column, stride)), column += 2 * stride;
+      if (columns & 1) add(sum_of_columns<1, 4, P>(column, stride));
     }
     if (with_fold) fold(sum, lost);
     pstoreu(sums + lane, sum);
