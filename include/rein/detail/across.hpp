@@ -155,16 +155,24 @@ class LaneBlock {
     }
   }
 
-  // Adds up the lanes of each vector.
+  // Adds up the lanes of each vector: floats in double, which hardly rounds them.
   void join_lanes() {
     for (Index k = 0; k < vectors_; ++k) {
-      Real sum = sums_[k * width_];
-      Real lost = losts_[k * width_];
-      for (Index lane = k * width_ + 1; lane < (k + 1) * width_; ++lane) {
-        add_keeping_error(sum, lost, sums_[lane]);
-        lost += losts_[lane];
+      const Real *sums = sums_ + k * width_, *losts = losts_ + k * width_;
+      if constexpr (std::is_same_v<Real, float>) {
+        double sum = 0;
+        for (Index i = 0; i < width_; ++i) {
+          sum += static_cast<double>(sums[i]) + static_cast<double>(losts[i]);
+        }
+        sums_[k] = static_cast<Real>(sum);
+      } else {
+        Real sum = sums[0], lost = losts[0];
+        for (Index i = 1; i < width_; ++i) {
+          add_keeping_error(sum, lost, sums[i]);
+          lost += losts[i];
+        }
+        sums_[k] = sum + lost;
       }
-      sums_[k] = sum + lost;
     }
   }
 
@@ -174,9 +182,9 @@ class LaneBlock {
     spread_factors(vectors_);
     Index o = 0;
     if (row_stride() * static_cast<Index>(sizeof(Real)) <= 1024) {
-      for (; o + 4 <= view_.outer; o += 4) scale_columns<4>(row(o), row_stride(), losts_, lanes_);
+      for (; o + 4 <= view_.outer; o += 4) scale_columns(row(o), row_stride(), 4, losts_, lanes_);
     }
-    for (; o < view_.outer; ++o) scale_columns<1>(row(o), 0, losts_, lanes_);
+    for (; o < view_.outer; ++o) scale_columns(row(o), 0, 1, losts_, lanes_);
   }
 
   // A few vectors that are in the first cache, one after another: a list of places took 1.7 times
@@ -236,7 +244,7 @@ class LaneBlock {
         const Index n = ends[p] - begin;
         if (n == 0) continue;
         if (p % 2 == 1) {
-          scale_columns<1>(row(o) + places_[begin], 0, losts_ + begin, n);
+          scale_columns(row(o) + places_[begin], 0, 1, losts_ + begin, n);
         } else {
           scale_places(o, begin, n);
         }

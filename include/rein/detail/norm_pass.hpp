@@ -225,8 +225,13 @@ class NormPass {
     joint_.add_squares(0, vectors, sums);
     Tally tally;
     const Index changed = decide(0, vectors, sums, factors, tally);
-    if (changed != 0) {
-      scale_lanes(columns, view_.outer_stride, view_.outer, vectors, factors, changed);
+    if (changed == vectors) {
+      scale_columns(columns, view_.outer_stride, view_.outer, factors, vectors);
+    } else if (changed != 0) {
+      for (Index v = 0; v < vectors; ++v) {
+        if (factors[v] == 1) continue;
+        for (Index o = 0; o < view_.outer; ++o) view_.entry(o, v, 0) *= factors[v];
+      }
     }
     return tally.report(vectors);
   }

@@ -117,8 +117,8 @@ class NormRule {
     using Half = typename unpacket_traits<P>::half;
     constexpr Index step = unpacket_traits<P>::size;
     if (vectors < step) {
-      if constexpr (!std::is_same_v<P, Half>) return extremes<Half>(square_sums, vectors);
-      if constexpr (step > 1) return extremes<Real>(square_sums, vectors);
+      using Narrower = std::conditional_t<std::is_same_v<P, Half>, Real, Half>;
+      if constexpr (step > 1) return extremes<Narrower>(square_sums, vectors);
     }
     P least = ploadu<P>(square_sums), largest = least, sum = least;
     for (Index v = step; v < vectors; v += step) {
@@ -170,7 +170,7 @@ class NormRule {
   Index plain_factors(const Real* square_sums, Index vectors, Real* factors) const {
     using namespace Eigen::internal;
     const Real most = most_satisfied();
-    over_lanes<Real>(vectors, [&]<class P>(Index v, P) {
+    over_lanes_at_least_once<Real>(vectors, [&]<class P>(Index v, P) {
       pstoreu(factors + v, pdiv(pset1<P>(high_), exact_root(ploadu<P>(square_sums + v))));
     });
     // No packets of bits, which Clang takes for NaN under -ffast-math.

@@ -46,30 +46,18 @@ void scale_run(Scalar* x, Index n, typename ScalarTraits<Scalar>::Real factor) {
   }
 }
 
-// n lanes of Count columns, `stride` apart, by a factor for each lane.
-template <int Count, class Real>
-void scale_columns(Real* x, Index stride, const Real* factors, Index n) {
+// n lanes of columns, `stride` apart, by a factor for each lane.
+template <class Real>
+EIGEN_STRONG_INLINE void scale_columns(Real* x, Index stride, Index columns, const Real* factors,
+                                       Index n) {
   using namespace Eigen::internal;
   over_lanes<Real>(n, [=]<class P>(Index lane, P) {
     const P factor = ploadu<P>(factors + lane);
     Real* place = x + lane;
-    for (int c = 0; c < Count; ++c, place += stride) pstoreu(place, pmul(ploadu<P>(place), factor));
+    for (Index c = 0; c < columns; ++c, place += stride) {
+      pstoreu(place, pmul(ploadu<P>(place), factor));
+    }
   });
-}
-
-// The lanes of columns, `stride` apart, by a factor for each lane, of which so many are not 1.
-// Lanes whose factor is 1 are not written to.
-template <class Real>
-void scale_lanes(Real* x, Index stride, Index columns, Index lanes, const Real* factors,
-                 Index changed) {
-  if (changed == lanes) {
-    for (Index c = 0; c < columns; ++c) scale_columns<1>(x + c * stride, 0, factors, lanes);
-    return;
-  }
-  for (Index lane = 0; lane < lanes; ++lane) {
-    if (factors[lane] == 1) continue;
-    for (Index c = 0; c < columns; ++c) x[c * stride + lane] *= factors[lane];
-  }
 }
 
 }  // namespace rein::detail

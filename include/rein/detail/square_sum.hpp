@@ -1,6 +1,9 @@
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cmath>
+#include <type_traits>
 
 #include <Eigen/Core>
 
@@ -322,6 +325,20 @@ EIGEN_STRONG_INLINE void over_lanes(Index lanes, const Use& use, Index lane = 0)
   }
 }
 
+// The same for what may be done twice: with the widest packet that fits, of which the last may hold
+// some lanes of the one before again. For one lane and more.
+template <class Real, class P = Packet<Real>, class Use>
+EIGEN_STRONG_INLINE void over_lanes_at_least_once(Index lanes, const Use& use) {
+  using Half = typename Eigen::internal::unpacket_traits<P>::half;
+  constexpr Index step = Eigen::internal::unpacket_traits<P>::size;
+  if (lanes >= step) {
+    for (Index lane = 0; lane < lanes; lane += step) use((std::min)(lane, lanes - step), P{});
+  } else if constexpr (step > 1) {
+    using Narrower = std::conditional_t<std::is_same_v<P, Half>, Real, Half>;
+    over_lanes_at_least_once<Real, Narrower>(lanes, use);
+  }
+}
+
 // The sums of the squares of so many columns, `stride` apart, in lanes that are independent of each
 // other: 6 roundings deep at most, without errors to keep.
 inline constexpr Index most_plain_columns = 32;
@@ -329,7 +346,7 @@ template <class Real>
 EIGEN_STRONG_INLINE void sum_few_columns(const Real* x, Index stride, Index columns, Index lanes,
                                          Real* sums) {
   using namespace Eigen::internal;
-  over_lanes<Real>(lanes, [=]<class P>(Index lane, P) {
+  over_lanes_at_least_once<Real>(lanes, [=]<class P>(Index lane, P) {
     const Real* column = x + lane;
     P sum = pset1<P>(Real(0));
     const auto add = [&]<int Count>(std::integral_constant<int, Count>) {
