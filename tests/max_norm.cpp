@@ -39,8 +39,8 @@ TEST_CASE("max_norm: a single long vector obeys the laws") {
     laws::obey_plans<decltype(scalar)>(laws::long_plans({.high = high}), make, random);
   };
   check(float(), 1);
-  check(float(), 1e-40);
   if (!oracle::optimized) return;
+  check(float(), 1e-40);
   check(double(), 2);
   check(Eigen::half(), 3);
   check(std::complex<float>(), 0.25);

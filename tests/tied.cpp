@@ -159,6 +159,19 @@ TEST_CASE("tied: a bias of any kind") {
   }
 }
 
+// Entries 3, 5, 7 and 9 of the memory are the weights'.
+TEST_CASE("tied: a bias among the weights' entries, and before and after them, is none of them") {
+  Eigen::VectorXf memory = Eigen::VectorXf::Constant(12, 10);
+  Eigen::Map<Eigen::Matrix2f, 0, Eigen::Stride<4, 2>> w(memory.data() + 3);
+  const Eigen::Index begin = GENERATE(2, 4);  // and 6 on
+  Eigen::Map<Eigen::Vector2f, 0, Eigen::InnerStride<6>> bias(memory.data() + begin);
+  rein::MaxNorm{1.0, rein::per_row}(w, rein::tied(bias));
+  CHECK(std::abs(w(0, 0) - std::sqrt(0.5f)) < 1e-6f);
+  CHECK(std::abs(bias[0] - std::sqrt(0.5f)) < 1e-6f);
+  CHECK(bias[1] == bias[0]);
+  CHECK(memory[1] == 10);
+}
+
 TEST_CASE("tied: every norm constraint and grouping takes it") {
   Eigen::Matrix2d w;
   w << 3, 0, 4, 0.5;

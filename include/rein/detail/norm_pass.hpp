@@ -148,11 +148,11 @@ class NormPass {
            const Refresher& refresh = no_refresh<Scalar>, const Joint& joint = no_bias)
       : view_(view), rule_(rule), changed_(changed), refresh_(refresh), joint_(joint) {}
 
-  // All vectors.
+  // All vectors, which are not to be refreshed.
   EIGEN_ALWAYS_INLINE Report all() const {
     if constexpr (is_strided<View> && is_native<Scalar>) {
       const Index entries = view_.vectors * view_.length();
-      if (entries <= most_at_once && entries != 0 && !refresh_) {
+      if (entries <= most_at_once && entries != 0) {
         const AlongVectors<Scalar> runs(view_);
         if (runs.are_short() && view_.inner > 1) return runs_at_once(runs);
         if (view_.inner * components == 1 && view_.vector_stride == 1 &&
@@ -161,7 +161,31 @@ class NormPass {
         }
       }
     }
-    return by_threads();
+    return in_blocks();
+  }
+
+  // All vectors, of weights of any size and where they are to be refreshed: in blocks, and by more
+  // than one thread where that pays.
+  EIGEN_DONT_INLINE Report in_blocks() const {
+    const Index bytes = view_.vectors * view_.length() * static_cast<Index>(sizeof(Scalar));
+    // In the cores' own caches a thread gets at least a page of each row of memory, where vectors
+    // lie across it: else they prefetch what the others write, and two of them took 2.4 times as
+    // long as one to scale 512 x 512. From 4 MiB on, or in a step, narrower parts are worth it.
+    constexpr Index cached = 2 << 20, page = 4096;
+    constexpr Index size = static_cast<Index>(sizeof(Scalar));
+    const Index part = bytes <= cached && !refresh_ ? page : long_run * size;
+    const Index run = (std::max)(view_.inner, Index(1)) * size;
+    const Index grain = view_.inner < long_run ? part / run : 1;
+    if (threads_for(view_.vectors, bytes) == 1) return some(0, view_.vectors);
+    Report total;
+    in_parallel(view_.vectors, grain, bytes, [&](Index begin, Index end) {
+      const Report report = some(begin, end);
+#if defined(EIGEN_HAS_OPENMP)
+#pragma omp critical(rein_report)
+#endif
+      total += report;
+    });
+    return total;
   }
 
   // The vectors [begin, end).
@@ -234,29 +258,6 @@ class NormPass {
       }
     }
     return tally.report(vectors);
-  }
-
-  // By more than one thread where that pays.
-  EIGEN_DONT_INLINE Report by_threads() const {
-    const Index bytes = view_.vectors * view_.length() * static_cast<Index>(sizeof(Scalar));
-    // In the cores' own caches a thread gets at least a page of each row of memory, where vectors
-    // lie across it: else they prefetch what the others write, and two of them took 2.4 times as
-    // long as one to scale 512 x 512. From 4 MiB on, or in a step, narrower parts are worth it.
-    constexpr Index cached = 2 << 20, page = 4096;
-    constexpr Index size = static_cast<Index>(sizeof(Scalar));
-    const Index part = bytes <= cached && !refresh_ ? page : long_run * size;
-    const Index run = (std::max)(view_.inner, Index(1)) * size;
-    const Index grain = view_.inner < long_run ? part / run : 1;
-    if (threads_for(view_.vectors, bytes) == 1) return some(0, view_.vectors);
-    Report total;
-    in_parallel(view_.vectors, grain, bytes, [&](Index begin, Index end) {
-      const Report report = some(begin, end);
-#if defined(EIGEN_HAS_OPENMP)
-#pragma omp critical(rein_report)
-#endif
-      total += report;
-    });
-    return total;
   }
 
   void along(Index begin, Index end, Tally& tally) const {

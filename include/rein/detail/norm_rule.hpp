@@ -114,11 +114,9 @@ class NormRule {
   template <class P = Packet<Real>>
   static Extremes extremes(const Real* square_sums, Index vectors) {
     using namespace Eigen::internal;
-    using Half = typename unpacket_traits<P>::half;
     constexpr Index step = unpacket_traits<P>::size;
-    if (vectors < step) {
-      using Narrower = std::conditional_t<std::is_same_v<P, Half>, Real, Half>;
-      if constexpr (step > 1) return extremes<Narrower>(square_sums, vectors);
+    if constexpr (step > 1) {
+      if (vectors < step) return extremes<Narrower<Real, P>>(square_sums, vectors);
     }
     P least = ploadu<P>(square_sums), largest = least, sum = least;
     for (Index v = step; v < vectors; v += step) {

@@ -32,6 +32,12 @@ using HalfPacket = typename Eigen::internal::unpacket_traits<Packet<Real>>::half
 template <class Real>
 inline constexpr Index half_packet_size = Eigen::internal::unpacket_traits<HalfPacket<Real>>::size;
 
+// A packet of half as many numbers; of the smallest packet, a single number.
+template <class Real, class P>
+using Narrower =
+    std::conditional_t<std::is_same_v<P, typename Eigen::internal::unpacket_traits<P>::half>, Real,
+                       typename Eigen::internal::unpacket_traits<P>::half>;
+
 // a * a + sum with the same rounding for a packet and for a single number, so that an entry's
 // place in a packet does not matter.
 template <class P>
@@ -316,12 +322,11 @@ EIGEN_STRONG_INLINE P sum_of_columns(const Real* x, Index stride) {
 // Eigen has them, and single numbers.
 template <class Real, class P = Packet<Real>, class Use>
 EIGEN_STRONG_INLINE void over_lanes(Index lanes, const Use& use, Index lane = 0) {
-  using Half = typename Eigen::internal::unpacket_traits<P>::half;
   constexpr Index step = Eigen::internal::unpacket_traits<P>::size;
   for (const Index end = lanes - lanes % step; lane < end; lane += step) use(lane, P{});
   if constexpr (step > 1) {
     if (lane >= lanes) return;
-    over_lanes<Real, std::conditional_t<std::is_same_v<P, Half>, Real, Half>>(lanes, use, lane);
+    over_lanes<Real, Narrower<Real, P>>(lanes, use, lane);
   }
 }
 
@@ -329,13 +334,11 @@ EIGEN_STRONG_INLINE void over_lanes(Index lanes, const Use& use, Index lane = 0)
 // some lanes of the one before again. For one lane and more.
 template <class Real, class P = Packet<Real>, class Use>
 EIGEN_STRONG_INLINE void over_lanes_at_least_once(Index lanes, const Use& use) {
-  using Half = typename Eigen::internal::unpacket_traits<P>::half;
   constexpr Index step = Eigen::internal::unpacket_traits<P>::size;
   if (lanes >= step) {
     for (Index lane = 0; lane < lanes; lane += step) use((std::min)(lane, lanes - step), P{});
   } else if constexpr (step > 1) {
-    using Narrower = std::conditional_t<std::is_same_v<P, Half>, Real, Half>;
-    over_lanes_at_least_once<Real, Narrower>(lanes, use);
+    over_lanes_at_least_once<Real, Narrower<Real, P>>(lanes, use);
   }
 }
 
