@@ -71,6 +71,13 @@ TEST_CASE("min_max_norm: below rate 1 the norm comes closer at each call") {
   CHECK(std::abs(w.norm() - 2) < 1e-14);
 }
 
+TEST_CASE("min_max_norm: a vector becomes longer by 36 orders of magnitude") {
+  Eigen::RowVector2f w(0.6e-11f, 0.8e-11f);
+  CHECK(rein::MinMaxNorm{1e25, 1e30, rein::per_row}(w).changed == 1);
+  CHECK(std::abs(w[0] / 0.6e25f - 1) < 1e-6f);
+  CHECK(std::abs(w[1] / 0.8e25f - 1) < 1e-6f);
+}
+
 TEST_CASE("min_max_norm: at rate 0 nothing is asked") {
   Eigen::RowVector2f w(6, 8);
   CHECK(rein::MinMaxNorm{0.5, 2.0, rein::per_row, 0.0}(w).changed == 0);

@@ -172,6 +172,17 @@ TEST_CASE("tied: a bias among the weights' entries, and before and after them, i
   CHECK(memory[1] == 10);
 }
 
+TEST_CASE("tied: a bias between the columns of a single row is none of the weights") {
+  Eigen::VectorXf memory = Eigen::VectorXf::Constant(12, 10);
+  Eigen::Map<Eigen::MatrixXf, 0, Eigen::OuterStride<>> w(memory.data(), 1, 3,
+                                                         Eigen::OuterStride<>(4));
+  Eigen::Map<Eigen::VectorXf, 0, Eigen::InnerStride<4>> bias(memory.data() + 1, 3);
+  rein::MaxNorm{1.0, rein::per_col}(w, rein::tied(bias));
+  CHECK(w == Eigen::RowVector3f::Ones());
+  CHECK(bias == Eigen::Vector3f::Ones());
+  CHECK(memory[2] == 10);
+}
+
 TEST_CASE("tied: every norm constraint and grouping takes it") {
   Eigen::Matrix2d w;
   w << 3, 0, 4, 0.5;
