@@ -4,7 +4,6 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
-#include <numeric>
 #include <vector>
 
 #include <Eigen/Core>
@@ -234,7 +233,9 @@ class MarkedMomentum {
     for (Index v = 0; v < count; ++v) {
       if (!marks_[first + v]) continue;
       const auto sum = [&](const double* sums) {
-        return std::accumulate(sums + v * lanes_each, sums + (v + 1) * lanes_each, 0.0);
+        double total = 0;
+        for (Index lane = v * lanes_each; lane < (v + 1) * lanes_each; ++lane) total += sums[lane];
+        return total;
       };
       const double square = sum(squares);
       if (safe(square) && safe(sum(momentum_squares))) {
