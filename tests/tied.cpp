@@ -174,8 +174,8 @@ TEST_CASE("tied: a bias among the weights' entries, and before and after them, i
 
 TEST_CASE("tied: a bias between the columns of a single row is none of the weights") {
   Eigen::VectorXf memory = Eigen::VectorXf::Constant(12, 10);
-  Eigen::Map<Eigen::MatrixXf, 0, Eigen::OuterStride<>> w(memory.data(), 1, 3,
-                                                         Eigen::OuterStride<>(4));
+  // From one row to the next would be 8, if there were two.
+  Eigen::Map<Eigen::MatrixXf, 0, Eigen::Stride<4, 8>> w(memory.data(), 1, 3);
   Eigen::Map<Eigen::VectorXf, 0, Eigen::InnerStride<4>> bias(memory.data() + 1, 3);
   rein::MaxNorm{1.0, rein::per_col}(w, rein::tied(bias));
   CHECK(w == Eigen::RowVector3f::Ones());
