@@ -9,6 +9,7 @@
 #include <rein/detail/after_projection.hpp>
 #include <rein/detail/error.hpp>
 #include <rein/detail/exact_sqrt.hpp>
+#include <rein/detail/square_sum.hpp>
 #include <rein/detail/step.hpp>
 #include <rein/momentum.hpp>
 #include <rein/only.hpp>
@@ -59,18 +60,28 @@ class AdamUpdate {
             static_cast<Real>(1 / std::sqrt(1 - std::pow(o.beta2, static_cast<double>(t))))),
         epsilon_(static_cast<Real>(o.epsilon)) {}
 
-  // Compiled once for float and once for double.
+  // Compiled once for float and once for double. One pass: from memory, in turns over chunks that
+  // stay in the cache, it took 1.4 times as long, because memory rests during roots and divisions.
   EIGEN_DONT_INLINE void operator()(Index n, Real* weights, const Real* gradient,
                                     Real* first_moment, Real* second_moment,
                                     Real* max_second_moment) const {
-    Chunk<Real> w(weights, n), m(first_moment, n), v(second_moment, n);
-    with_decay(ConstChunk<Real>(gradient, n), w, maximize_, decay_, [&](const ConstChunk<Real>& g) {
-      m += fresh1_ * (g - m);
-      v = kept2_ * v + fresh2_ * g * g;
+    using namespace Eigen::internal;
+    over_lanes<Real>(n, [=, *this]<class P>(Index i, P) {
+      const P w = ploadu<P>(weights + i);
+      const P g = with_decay(ploadu<P>(gradient + i), w, maximize_, decay_);
+      P m = ploadu<P>(first_moment + i), v = ploadu<P>(second_moment + i);
+      m = add_product(pset1<P>(fresh1_), psub(g, m), m);
+      v = add_product(pmul(pset1<P>(fresh2_), g), g, pmul(pset1<P>(kept2_), v));
+      pstoreu(first_moment + i, m);
+      pstoreu(second_moment + i, v);
+      if (amsgrad_) {
+        v = pmax(ploadu<P>(max_second_moment + i), v);
+        pstoreu(max_second_moment + i, v);
+      }
+      const P divisor = add_product(pset1<P>(correction2_), exact_root(v), pset1<P>(epsilon_));
+      const P change = pdiv(pmul(pset1<P>(-rate_), m), divisor);
+      pstoreu(weights + i, add_product(pset1<P>(shrink_), w, change));
     });
-    Chunk<Real> divisor(amsgrad_ ? max_second_moment : second_moment, n);
-    if (amsgrad_) divisor = (divisor.max)(v);
-    w = shrink_ * w - rate_ * m / (correction2_ * exact_sqrt(divisor) + epsilon_);
   }
 
  private:

@@ -7,6 +7,7 @@
 #include <rein/constraint.hpp>
 #include <rein/detail/after_projection.hpp>
 #include <rein/detail/error.hpp>
+#include <rein/detail/square_sum.hpp>
 #include <rein/detail/step.hpp>
 #include <rein/momentum.hpp>
 #include <rein/only.hpp>
@@ -55,29 +56,25 @@ class SgdUpdate {
   // Compiled once for float and once for double.
   EIGEN_DONT_INLINE void operator()(Index n, Real* weights, const Real* gradient,
                                     Real* momentum) const {
-    Chunk<Real> w(weights, n), buffer(momentum, n);
-    with_decay(ConstChunk<Real>(gradient, n), w, maximize_, decay_,
-               [&](const ConstChunk<Real>& g) { descend(w, g, buffer); });
+    using namespace Eigen::internal;
+    over_lanes<Real>(n, [=, *this]<class P>(Index i, P) {
+      const P w = ploadu<P>(weights + i);
+      const P g = with_decay(ploadu<P>(gradient + i), w, maximize_, decay_);
+      P direction = g;
+      if (has_momentum_) {
+        const P kept = pset1<P>(momentum_);
+        P buffer = g;
+        if (!first_) {
+          buffer = add_product(kept, ploadu<P>(momentum + i), pmul(pset1<P>(fresh_), g));
+        }
+        pstoreu(momentum + i, buffer);
+        direction = nesterov_ ? add_product(kept, buffer, g) : buffer;
+      }
+      pstoreu(weights + i, add_product(pset1<P>(-rate_), direction, w));
+    });
   }
 
  private:
-  void descend(Chunk<Real>& w, const ConstChunk<Real>& g, Chunk<Real>& buffer) const {
-    if (!has_momentum_) {
-      w -= rate_ * g;
-      return;
-    }
-    if (first_) {
-      buffer = g;
-    } else {
-      buffer = momentum_ * buffer + fresh_ * g;
-    }
-    if (nesterov_) {
-      w -= rate_ * (g + momentum_ * buffer);
-    } else {
-      w -= rate_ * buffer;
-    }
-  }
-
   bool maximize_, nesterov_, has_momentum_, first_;
   Real rate_, momentum_, fresh_, decay_;
 };

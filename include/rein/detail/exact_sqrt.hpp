@@ -45,22 +45,4 @@ inline Eigen::internal::Packet8d exact_root(const Eigen::internal::Packet8d& x) 
 }
 #endif
 
-template <class Real>
-struct ExactSqrt {
-  Real operator()(Real x) const { return std::sqrt(x); }
-  template <class P>
-  P packetOp(const P& x) const {
-    return exact_root(x);
-  }
-};
-
-template <class X>
-auto exact_sqrt(const Eigen::ArrayBase<X>& x) {
-  return x.derived().unaryExpr(ExactSqrt<typename X::Scalar>{});
-}
-
 }  // namespace rein::detail
-
-template <class Real>
-struct Eigen::internal::functor_traits<rein::detail::ExactSqrt<Real>>
-    : Eigen::internal::functor_traits<Eigen::internal::scalar_sqrt_op<Real>> {};

@@ -38,25 +38,20 @@ using Narrower =
     std::conditional_t<std::is_same_v<P, typename Eigen::internal::unpacket_traits<P>::half>, Real,
                        typename Eigen::internal::unpacket_traits<P>::half>;
 
-// a * a + sum with the same rounding for a packet and for a single number, so that an entry's
-// place in a packet does not matter.
+// a * b + sum with the same rounding for a packet and for a single number, so that an entry's place
+// in a packet does not matter.
+template <class P>
+P add_product(const P& a, const P& b, const P& sum) {
+  return Eigen::internal::pmadd(a, b, sum);
+}
+#if defined(EIGEN_VECTORIZE_FMA) || defined(__ARM_FEATURE_FMA)
+inline float add_product(float a, float b, float sum) { return std::fma(a, b, sum); }
+inline double add_product(double a, double b, double sum) { return std::fma(a, b, sum); }
+#endif
+
 template <class P>
 P add_square(const P& a, const P& sum) {
-  return Eigen::internal::pmadd(a, a, sum);
-}
-inline float add_square(float a, float sum) {
-#if defined(EIGEN_VECTORIZE_FMA) || defined(__ARM_FEATURE_FMA)
-  return std::fma(a, a, sum);
-#else
-  return a * a + sum;
-#endif
-}
-inline double add_square(double a, double sum) {
-#if defined(EIGEN_VECTORIZE_FMA) || defined(__ARM_FEATURE_FMA)
-  return std::fma(a, a, sum);
-#else
-  return a * a + sum;
-#endif
+  return add_product(a, a, sum);
 }
 
 // Keeps -ffast-math from simplifying the error term of a sum to zero.

@@ -18,6 +18,7 @@
 #include <rein/detail/norm_rule.hpp>
 #include <rein/detail/parallel.hpp>
 #include <rein/detail/scalar.hpp>
+#include <rein/detail/square_sum.hpp>
 #include <rein/detail/view.hpp>
 #include <rein/grouping.hpp>
 #include <rein/momentum.hpp>
@@ -509,16 +510,12 @@ void require_rows(const char* owner, const W& weights, const G& gradient, const 
   require_apart(owner, gradient, weights, false);
 }
 
-// Calls use(g) with g = gradient (negated to maximize) + decay * w.
-template <class Real, class Use>
-void with_decay(const ConstChunk<Real>& gradient, const Chunk<Real>& w, bool maximize, Real decay,
-                const Use& use) {
-  if (!maximize && decay == 0) return use(gradient);
-  Real sums[step_chunk];
-  Chunk<Real> g(sums, gradient.size());
-  g = (maximize ? Real(-1) : Real(1)) * gradient;
-  if (decay != 0) g += decay * w;
-  use(ConstChunk<Real>(sums, gradient.size()));
+// gradient (negated to maximize) + decay * w.
+template <class P, class Real>
+P with_decay(const P& gradient, const P& w, bool maximize, Real decay) {
+  using namespace Eigen::internal;
+  const P g = maximize ? pnegate(gradient) : gradient;
+  return decay == 0 ? g : add_product(pset1<P>(decay), w, g);
 }
 
 }  // namespace rein::detail
