@@ -260,68 +260,39 @@ class NormPass {
     return tally.report(vectors);
   }
 
+  // Groups of vectors that stay in the first cache for a second look. Where few of a group violate,
+  // the next one is first summed roughly.
   void along(Index begin, Index end, Tally& tally) const {
     const AlongVectors vectors(view_, begin, end, refresh_);
-    if (vectors.are_short()) {
-      along_short(vectors, begin, end, tally);
-    } else {
-      along_long(vectors, begin, end, tally);
-    }
-  }
-
-  // Summing several vectors before the first one is scaled hides how long a square root and a
-  // division take: one vector after the other took 1.6 times as long for 256 x 256.
-  void along_short(const AlongVectors<Scalar>& vectors, Index begin, Index end,
-                   Tally& tally) const {
-    constexpr Index most = AlongVectors<Scalar>::most_together;
-    Real sums[most], factors[most];
-    const Index together = vectors.together();
-    bool roughly = vectors.can_be_rough();
-    for (Index first = begin; first < end; first += together) {
-      const Index count = (std::min)(together, end - first);
-      vectors.refresh_to(first + count, 0, 0);
-      if (roughly) {
-        vectors.rough_square_sums(first, count, sums);
-        joint_.add_squares(first, count, sums);
-        if (decide_roughly(vectors, first, count, sums, tally)) continue;
+    const bool can_be_rough = vectors.can_be_rough(), go_together = vectors.go_together();
+    bool roughly = can_be_rough;
+    Real sums[AlongVectors<Scalar>::most_together];
+    for (Index first = begin, count; first < end; first += count) {
+      count = roughly || go_together ? (std::min)(vectors.together(), end - first)
+              : can_be_rough         ? (std::min)(AlongVectors<Scalar>::most_together, end - first)
+                                     : end - first;
+      if (roughly && decide_roughly(vectors, first, count, sums, tally)) continue;
+      const Index before = tally.changed;
+      if (go_together) {
+        together(vectors, first, count, sums, tally);
+      } else {
+        one_by_one(vectors, first, first + count, tally);
       }
-      vectors.square_sums(first, count, sums);
-      joint_.add_squares(first, count, sums);
-      const Index changed = decide(first, count, sums, factors, tally);
-      if (changed != 0) vectors.scale(first, count, factors);
-      roughly = few(changed, count) && vectors.can_be_rough();
+      roughly = can_be_rough && few(tally.changed - before, count);
     }
   }
 
-  // Decides by rough sums on the vectors that surely are satisfied; those that may not be, or may
-  // have the largest norm so far, are summed well. Leaves all of them where these are many.
-  bool decide_roughly(const AlongVectors<Scalar>& vectors, Index first, Index count,
-                      const Real* rough_sums, Tally& tally) const {
-    constexpr Real error = AlongVectors<Scalar>::rough_error;
-    const auto extremes = rule_.extremes(rough_sums, count);
-    if (!extremes.finite()) return false;
-    const Real largest = (std::max)(tally.largest_square, extremes.largest * (1 - error));
-    const Real low = rule_.least_satisfied() * (1 + error);
-    const Real high = (std::min)(rule_.most_satisfied(), largest) * (1 - error);
-    if (extremes.least > low && extremes.largest < high) return true;
-    const auto unsure = [=](Real sum) { return int(sum <= low) | int(sum >= high); };
-    Index number = 0;
-    for (Index k = 0; k < count; ++k) number += unsure(rough_sums[k]);
-    if (!few(number, count)) return false;
-    for (Index k = 0; k < count; ++k) {
-      if (unsure(rough_sums[k]) == 0) continue;
-      Real square_sum = 0;
-      vectors.square_sums(first + k, 1, &square_sum);
-      joint_.add_squares(first + k, 1, &square_sum);
-      const Real factor = factor_for(first + k, square_sum, tally);
-      if (factor != 1) vectors.scale(first + k, factor);
-    }
-    return true;
+  EIGEN_STRONG_INLINE void together(const AlongVectors<Scalar>& vectors, Index first, Index count,
+                                    Real* sums, Tally& tally) const {
+    Real factors[AlongVectors<Scalar>::most_together];
+    vectors.refresh_to(first + count, 0, 0);
+    vectors.square_sums(first, count, sums);
+    joint_.add_squares(first, count, sums);
+    const Index changed = decide(first, count, sums, factors, tally);
+    if (changed != 0) vectors.scale(first, count, factors);
   }
 
-  static bool few(Index vectors, Index of) { return 4 * vectors <= of + 4; }
-
-  void along_long(const AlongVectors<Scalar>& vectors, Index begin, Index end, Tally& tally) const {
+  void one_by_one(const AlongVectors<Scalar>& vectors, Index begin, Index end, Tally& tally) const {
     Real factor = 1;  // by which the last vector is still to be multiplied
     for (Index v = begin; v < end; ++v) {
       Real square_sum =
@@ -335,6 +306,36 @@ class NormPass {
     }
     if (factor != 1) vectors.scale(end - 1, factor);
   }
+
+  // Decides by rough sums on the vectors that surely are satisfied; those that may not be, or may
+  // have the largest norm so far, are summed well. Leaves all of them where these are many.
+  bool decide_roughly(const AlongVectors<Scalar>& vectors, Index first, Index count, Real* sums,
+                      Tally& tally) const {
+    vectors.refresh_to(first + count, 0, 0);
+    vectors.rough_square_sums(first, count, sums);
+    joint_.add_squares(first, count, sums);
+    const auto extremes = rule_.extremes(sums, count);
+    if (!extremes.finite()) return false;
+    const Real error = vectors.rough_error();
+    const Real largest = (std::max)(tally.largest_square, extremes.largest * (1 - error));
+    const Real low = rule_.least_satisfied() * (1 + error);
+    const Real high = (std::min)(rule_.most_satisfied(), largest) * (1 - error);
+    if (extremes.least > low && extremes.largest < high) return true;
+    const auto unsure = [=](Real sum) { return int(sum <= low) | int(sum >= high); };
+    Index number = 0;
+    for (Index k = 0; k < count; ++k) number += unsure(sums[k]);
+    if (!few(number, count)) return false;
+    for (Index k = 0; k < count; ++k) {
+      if (unsure(sums[k]) == 0) continue;
+      Real square_sum = vectors.square_sum(first + k);
+      joint_.add_squares(first + k, 1, &square_sum);
+      const Real factor = factor_for(first + k, square_sum, tally);
+      if (factor != 1) vectors.scale(first + k, factor);
+    }
+    return true;
+  }
+
+  static bool few(Index vectors, Index of) { return 4 * vectors <= of + 4; }
 
   void across(Index begin, Index end, Tally& tally) const {
     LaneNotes<Real> notes;

@@ -32,7 +32,7 @@ void scale_entry(Scalar& entry, typename ScalarTraits<Scalar>::Real factor) {
 
 // n adjacent entries by one factor.
 template <class Scalar>
-void scale_run(Scalar* x, Index n, typename ScalarTraits<Scalar>::Real factor) {
+EIGEN_ALWAYS_INLINE void scale_run(Scalar* x, Index n, typename ScalarTraits<Scalar>::Real factor) {
   using Traits = ScalarTraits<Scalar>;
   if constexpr (is_native<Scalar>) {
     using namespace Eigen::internal;
