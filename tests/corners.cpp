@@ -215,6 +215,35 @@ void a_few_just_outside() {
   }
 }
 
+// A vector comes out as it does alone, though sums of many may be decided on by a quick look: also
+// where its norm is within some roundings of what counts as satisfied.
+template <class Scalar>
+void neighbours_do_not_matter() {
+  const oracle::Format format = oracle::format_of<Scalar>();
+  laws::Random random(28);
+  INFO("REIN_TEST_SEED=" << laws::seed());
+  for (const Index length : {36, 100, 200, 700, 3000}) {
+    INFO(format.name << ", length " << length);
+    constexpr Index vectors = 400;
+    Matrix<Scalar> w(length, vectors);
+    oracle::Weights weights = oracle::copy_of(w);
+    Index number = 0;
+    for (const oracle::Places& vector : oracle::vectors_of(weights, {Grouping::cols})) {
+      const double close = 1 + random.between(2, 8) * format.epsilon();
+      laws::fill_to_norm(weights, vector, number == 0 ? 3 : number % 8 == 3 ? close : 0.5, random);
+      ++number;
+    }
+    oracle::assign(w, weights);
+    const rein::MaxNorm max_norm{1, rein::per_col};
+    Matrix<Scalar> alone = w;
+    rein::Report report;
+    for (Index j = 0; j < vectors; ++j) report += max_norm(alone.col(j));
+    CHECK(max_norm(w) == report);
+    CHECK(oracle::same_bits(oracle::copy_of(w), oracle::copy_of(alone)));
+    CHECK(report.changed > 1);
+  }
+}
+
 // What lies in memory before and after the weights decides nothing, be it zeros, the largest
 // numbers or NaN.
 template <class Scalar, int Order>
@@ -520,6 +549,11 @@ TEST_CASE("corners: a few vectors just outside among many inside") {
   a_few_just_outside<double>();
   a_few_just_outside<Eigen::half>();
   a_few_just_outside<std::complex<float>>();
+}
+
+TEST_CASE("corners: a vector's neighbours do not matter") {
+  neighbours_do_not_matter<float>();
+  neighbours_do_not_matter<double>();
 }
 
 TEST_CASE("corners: what lies around the weights does not matter") {

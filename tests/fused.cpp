@@ -66,7 +66,47 @@ void steps_are_a_step_and_a_call(int plans) {
   }
 }
 
+// Columns that are summed while they are updated. After a group of which many exceed the limit,
+// others are updated in pieces that do not end with a column.
+template <class Scalar>
+void long_columns_are_updated_and_summed(Index rows, Index cols, int exceeding) {
+  using Matrix = Eigen::Matrix<Scalar, Dynamic, Dynamic>;
+  INFO(oracle::format_of<Scalar>().name << ", " << rows << " x " << cols << ", " << exceeding);
+  laws::Random random(26);
+  Matrix w(rows, cols), gradient(rows, cols);
+  const auto filled = [&](Matrix& m) {
+    for (Index i = 0; i < m.size(); ++i) m(i) = static_cast<Scalar>(random.between(-1, 1));
+  };
+  filled(w);
+  for (Index j = 0; j < cols; ++j) {
+    const double norm = j >= 10 && j < 10 + exceeding ? 3 : random.between(0.5, 1.5);
+    w.col(j) *= static_cast<Scalar>(norm / static_cast<double>(w.col(j).norm()));
+  }
+  Matrix separate = w;
+  const rein::MinMaxNorm constraint{0, 2, rein::per_col};
+  rein::Sgd fused{w, {.learning_rate = 1e-4, .momentum = 0.5}, constraint};
+  rein::Sgd plain{separate, {.learning_rate = 1e-4, .momentum = 0.5}};
+  for (int step = 0; step < 3; ++step) {
+    filled(gradient);
+    const rein::Report report = fused.step(w, gradient);
+    plain.step(separate, gradient);
+    CHECK(report == constraint(separate));
+    CHECK(w == separate);
+    if (step == 0) CHECK(report.changed == exceeding);
+  }
+}
+
 }  // namespace
+
+TEST_CASE("fused: long columns are updated and summed") {
+  for (const int exceeding : {0, 1, 10}) {
+    for (const Index rows : {256, 1500, 20000}) {
+      long_columns_are_updated_and_summed<float>(rows, 24, exceeding);
+      long_columns_are_updated_and_summed<double>(rows, 24, exceeding);
+    }
+    long_columns_are_updated_and_summed<float>(310, 300, exceeding);
+  }
+}
 
 TEST_CASE("fused: a step is a step and a call: float, row-major") {
   steps_are_a_step_and_a_call<float, Eigen::RowMajor>(60);

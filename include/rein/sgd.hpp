@@ -53,11 +53,12 @@ class SgdUpdate {
         fresh_(static_cast<Real>(1 - o.dampening)),
         decay_(static_cast<Real>(o.weight_decay)) {}
 
-  // Compiled once for float and once for double.
-  EIGEN_DONT_INLINE void operator()(Index n, Real* weights, const Real* gradient,
+  // Compiled once for float and once for double. Returns the sum of the new weights' squares.
+  EIGEN_DONT_INLINE Real operator()(Index n, Real* weights, const Real* gradient,
                                     Real* momentum) const {
     using namespace Eigen::internal;
-    over_lanes<Real>(n, [=, *this]<class P>(Index i, P) {
+    RoughSquareSum<Real> squares;
+    over_lanes<Real>(n, [=, *this, &squares]<class P>(Index i, P) {
       const P w = ploadu<P>(weights + i);
       const P g = with_decay(ploadu<P>(gradient + i), w, maximize_, decay_);
       P direction = g;
@@ -70,8 +71,11 @@ class SgdUpdate {
         pstoreu(momentum + i, buffer);
         direction = nesterov_ ? add_product(kept, buffer, g) : buffer;
       }
-      pstoreu(weights + i, add_product(pset1<P>(-rate_), direction, w));
+      const P updated = add_product(pset1<P>(-rate_), direction, w);
+      pstoreu(weights + i, updated);
+      squares.add(updated);
     });
+    return squares.total();
   }
 
  private:

@@ -311,7 +311,6 @@ class NormPass {
   // have the largest norm so far, are summed well. Leaves all of them where these are many.
   bool decide_roughly(const AlongVectors<Scalar>& vectors, Index first, Index count, Real* sums,
                       Tally& tally) const {
-    vectors.refresh_to(first + count, 0, 0);
     vectors.rough_square_sums(first, count, sums);
     joint_.add_squares(first, count, sums);
     const auto extremes = rule_.extremes(sums, count);
@@ -335,7 +334,7 @@ class NormPass {
     return true;
   }
 
-  static bool few(Index vectors, Index of) { return 4 * vectors <= of + 4; }
+  static bool few(Index vectors, Index of) { return 4 * vectors <= of + 2; }
 
   void across(Index begin, Index end, Tally& tally) const {
     LaneNotes<Real> notes;

@@ -288,6 +288,27 @@ EIGEN_STRONG_INLINE Real rough_square_sum(const Real* x, Index n) {
   return predux(padd(padd(a, b), padd(c, d)));
 }
 
+// The same while something else is done to the packets, in one chain: add() takes packets of any
+// width.
+template <class Real>
+class RoughSquareSum {
+ public:
+  template <class P>
+  EIGEN_STRONG_INLINE void add(const P& x) {
+    if constexpr (std::is_same_v<P, Packet<Real>>) {
+      packets_ = add_square(x, packets_);
+    } else {
+      rest_ += Eigen::internal::predux(Eigen::internal::pmul(x, x));
+    }
+  }
+
+  Real total() const { return Eigen::internal::predux(packets_) + rest_; }
+
+ private:
+  Packet<Real> packets_ = Eigen::internal::pset1<Packet<Real>>(Real(0));
+  Real rest_ = 0;
+};
+
 // Twice its roundings, at most: one for each packet of a chain, and 8.
 template <class Real>
 Real rough_error(Index n) {
