@@ -56,8 +56,9 @@ class LaneBlock {
 
   // The sums of squares of the block's vectors; walks its memory once.
   EIGEN_STRONG_INLINE Real* square_sums() {
-    return width_ == 1 && view_.outer <= most_plain_columns ? few_square_sums()
-                                                            : many_square_sums();
+    // To join lanes is one more rounding.
+    const Index most_columns = width_ == 1 ? most_plain_columns : most_plain_columns / 2;
+    return view_.outer <= most_columns ? few_square_sums() : many_square_sums();
   }
 
   // Where to put the vectors' factors after square_sums().
@@ -100,6 +101,7 @@ class LaneBlock {
         sum_few_columns(reals, stride, view_.outer, n, sums_ + lane);
       });
     }
+    if (width_ != 1) join_lanes([](Index) { return Real(0); });
     return sums_;
   }
 
@@ -121,7 +123,7 @@ class LaneBlock {
         });
       }
     }
-    if (width_ != 1) join_lanes();
+    if (width_ != 1) join_lanes([this](Index lane) { return losts_[lane]; });
     return sums_;
   }
 
@@ -155,21 +157,23 @@ class LaneBlock {
     }
   }
 
-  // Adds up the lanes of each vector: floats in double, which hardly rounds them.
-  void join_lanes() {
+  // Adds up the lanes of each vector, and what each has lost: floats in double, which hardly rounds
+  // them.
+  template <class Lost>
+  void join_lanes(const Lost& lost_by) {
     for (Index k = 0; k < vectors_; ++k) {
-      const Real *sums = sums_ + k * width_, *losts = losts_ + k * width_;
+      const Index begin = k * width_, end = begin + width_;
       if constexpr (std::is_same_v<Real, float>) {
         double sum = 0;
-        for (Index i = 0; i < width_; ++i) {
-          sum += static_cast<double>(sums[i]) + static_cast<double>(losts[i]);
+        for (Index i = begin; i < end; ++i) {
+          sum += static_cast<double>(sums_[i]) + static_cast<double>(lost_by(i));
         }
         sums_[k] = static_cast<Real>(sum);
       } else {
-        Real sum = sums[0], lost = losts[0];
-        for (Index i = 1; i < width_; ++i) {
-          add_keeping_error(sum, lost, sums[i]);
-          lost += losts[i];
+        Real sum = sums_[begin], lost = lost_by(begin);
+        for (Index i = begin + 1; i < end; ++i) {
+          add_keeping_error(sum, lost, sums_[i]);
+          lost += lost_by(i);
         }
         sums_[k] = sum + lost;
       }
