@@ -180,7 +180,7 @@ class AlongVectors {
 
   // Whether vectors are long enough to be refreshed one by one, which gives their sums: to read
   // 2048 x 2048 once more took 1.08 times as long, SGD with a constraint.
-  bool sums_are_refreshed() const { return refresh_ && native_ && length() >= 256; }
+  bool sums_are_refreshed() const { return refresh_ && length() >= 256; }
 
   Real refreshed_square_sum(Index v) const {
     Entry* run = view_.at(0, v);
