@@ -60,6 +60,9 @@ class AlongVectors {
     return (std::min)(reals / length() + 1, most_together);
   }
 
+  // And one by one, before another look whether few of them violate.
+  static constexpr Index most_one_by_one = 32;
+
   // The sums of squares of the short vectors [first, first + count).
   EIGEN_STRONG_INLINE void square_sums(Index first, Index count, Real* sums) const {
     using Eigen::internal::predux;

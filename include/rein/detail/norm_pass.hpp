@@ -268,9 +268,10 @@ class NormPass {
     bool roughly = can_be_rough;
     Real sums[AlongVectors<Scalar>::most_together];
     for (Index first = begin, count; first < end; first += count) {
-      count = roughly || go_together ? (std::min)(vectors.together(), end - first)
-              : can_be_rough         ? (std::min)(AlongVectors<Scalar>::most_together, end - first)
-                                     : end - first;
+      const Index group = roughly || go_together ? vectors.together()
+                          : can_be_rough         ? AlongVectors<Scalar>::most_one_by_one
+                                                 : end - first;
+      count = (std::min)(group, end - first);
       if (roughly && decide_roughly(vectors, first, count, sums, tally)) continue;
       const Index before = tally.changed;
       if (go_together) {
