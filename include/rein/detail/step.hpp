@@ -32,8 +32,6 @@ inline constexpr Index step_chunk = 1024;
 
 template <class Real>
 using Chunk = Eigen::Map<Eigen::Array<Real, Eigen::Dynamic, 1>>;
-template <class Real>
-using ConstChunk = Eigen::Map<const Eigen::Array<Real, Eigen::Dynamic, 1>>;
 
 // n entries of row j (or column j), as a column.
 template <bool RowMajor, class X>
