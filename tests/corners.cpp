@@ -251,6 +251,50 @@ void neighbours_do_not_matter() {
   }
 }
 
+// A few weights, of a size that the compiler knows or not, come out as they do among so many that
+// these are divided into blocks. Of vectors that need the careful arithmetic, too.
+template <class Scalar, int Rows, int Cols>
+void few_are_as_many() {
+  using Real = typename Eigen::NumTraits<Scalar>::Real;
+  constexpr Index copies = 300 / (Rows * Cols) + 2;
+  laws::Random random(29);
+  INFO(Rows << " x " << Cols << ", REIN_TEST_SEED=" << laws::seed());
+  const auto check = [](const auto& constraint, const auto& weights, Index down, Index across) {
+    Eigen::Matrix<Scalar, Rows, Cols> fixed = weights;
+    Matrix<Scalar> dynamic = weights, many = weights.replicate(down, across);
+    const rein::Report report = constraint(fixed);
+    CHECK(constraint(dynamic) == report);
+    CHECK(oracle::same_bits(oracle::copy_of(dynamic), oracle::copy_of(fixed)));
+    const rein::Report report_of_many = constraint(many);
+    CHECK(report_of_many.largest_norm == report.largest_norm);
+    CHECK(report_of_many.changed == down * across * report.changed);
+    CHECK(report_of_many.nonfinite == down * across * report.nonfinite);
+    const Matrix<Scalar> first = many.topLeftCorner(Rows, Cols);
+    CHECK(oracle::same_bits(oracle::copy_of(first), oracle::copy_of(fixed)));
+  };
+  const auto check_all = [&](const auto& weights, double norm) {
+    for (const double limit : {10 * norm, norm / std::sqrt(double(Rows)), norm / 100}) {
+      INFO("limit " << limit);
+      check(rein::MaxNorm{limit, rein::per_row}, weights, copies, 1);
+      check(rein::MaxNorm{limit, rein::per_col}, weights, 1, copies);
+      check(rein::MinMaxNorm{limit / 2, limit, rein::per_row, 0.5}, weights, copies, 1);
+      check(rein::MinMaxNorm{limit / 2, limit, rein::per_col, 0.5}, weights, 1, copies);
+    }
+    check(rein::UnitNorm{rein::per_row}, weights, copies, 1);
+    check(rein::UnitNorm{rein::per_col}, weights, 1, copies);
+  };
+  Eigen::Matrix<Scalar, Rows, Cols> weights;
+  for (Index i = 0; i < weights.size(); ++i) {
+    weights(i) = static_cast<Real>(random.between(-2, 2));
+  }
+  const auto norm = static_cast<double>(weights.norm());
+  check_all(weights, norm);
+  weights.row(0) *= static_cast<Real>(1e-30);
+  check_all(weights, norm);
+  weights(Rows - 1, Cols / 2) = std::numeric_limits<Real>::quiet_NaN();
+  check_all(weights, norm);
+}
+
 // What lies in memory before and after the weights decides nothing, be it zeros, the largest
 // numbers or NaN.
 template <class Scalar, int Order>
@@ -561,6 +605,16 @@ TEST_CASE("corners: a few vectors just outside among many inside") {
 TEST_CASE("corners: a vector's neighbours do not matter") {
   neighbours_do_not_matter<float>();
   neighbours_do_not_matter<double>();
+}
+
+TEST_CASE("corners: a few weights are constrained as many are") {
+  few_are_as_many<float, 4, 4>();
+  few_are_as_many<float, 7, 5>();
+  few_are_as_many<float, 16, 16>();
+  few_are_as_many<double, 1, 6>();
+  few_are_as_many<double, 9, 3>();
+  few_are_as_many<double, 16, 16>();
+  few_are_as_many<std::complex<float>, 5, 4>();
 }
 
 TEST_CASE("corners: what lies around the weights does not matter") {

@@ -64,28 +64,8 @@ class AlongVectors {
   static constexpr Index most_one_by_one = 32;
 
   // The sums of squares of the short vectors [first, first + count).
-  EIGEN_STRONG_INLINE void square_sums(Index first, Index count, Real* sums) const {
-    using Eigen::internal::predux;
-    constexpr Index lanes = packet_size<Real>;
-    const Index n = length();
-    // Whole packets are told apart once for all vectors: their branches took a quarter of the time.
-    const auto each = [&](const auto& square_sum) {
-      const Real* run = as_reals(view_.at(0, first));
-      for (Index k = 0; k < count; ++k, run += stride()) sums[k] = square_sum(run);
-    };
-    if (n > longest_tiny_vector<Real>) {
-      each([n](const Real* x) { return short_square_sum(x, n); });
-    } else if (n == half_packet_size<Real>) {
-      each([](const Real* x) { return predux(sum_of_columns<1, 2, HalfPacket<Real>>(x, 0)); });
-    } else if (n < lanes) {
-      each([n](const Real* x) { return tiny_square_sum(x, n); });
-    } else if (n == lanes) {
-      each([](const Real* x) { return predux(sum_of_packets<1>(x)); });
-    } else if (n == 2 * lanes) {
-      each([](const Real* x) { return predux(sum_of_packets<2>(x)); });
-    } else {
-      each([n](const Real* x) { return predux(tree_square_sum(x, n)); });
-    }
+  EIGEN_DONT_INLINE void square_sums(Index first, Index count, Real* sums) const {
+    short_square_sums(as_reals(view_.at(0, first)), stride(), length(), count, sums);
   }
 
   // Whether sums that are wrong by up to rough_error() of themselves are worth it: of vectors that

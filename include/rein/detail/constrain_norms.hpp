@@ -86,12 +86,12 @@ template <class View, class... With>
 Report pass_over(const View& view, const NormRule<typename View::Scalar>& rule,
                  const With&... with) {
   if constexpr (sizeof...(With) == 0) {
-    return NormPass<View>(view, rule).all();
+    return constrain_all(view, rule);
   } else {
     const auto rescale_tied = [&](Index v, const auto& factor) { (tell(with, v, factor), ...); };
-    const NormPass pass(view, rule, rescale_tied, no_refresh<typename View::Scalar>,
-                        joint_of(with...));
+    const auto& joint = joint_of(with...);
     if constexpr ((is_only<With> || ...)) {
+      const NormPass pass(view, rule, rescale_tied, no_refresh<typename View::Scalar>, joint);
       Report report;
       const auto run_listed = [&](const auto& argument) {
         if constexpr (is_only<std::remove_cvref_t<decltype(argument)>>) {
@@ -103,9 +103,24 @@ Report pass_over(const View& view, const NormRule<typename View::Scalar>& rule,
       (run_listed(with), ...);
       return report;
     } else {
-      return pass.all();
+      return constrain_all(view, rule, rescale_tied, joint);
     }
   }
+}
+
+// A matrix of a few entries whose sizes are constants.
+template <class W>
+inline constexpr bool has_few_entries =
+    W::SizeAtCompileTime > 0 &&
+    W::SizeAtCompileTime <= most_at_once&& has_strides<W>&& is_native<typename W::Scalar>;
+
+// Applies a rule to weights whose sizes the compiler knows, and does not set up for others what
+// they do not need.
+template <class W, class G, class C>
+EIGEN_ALWAYS_INLINE bool constrain_few(W& weights, const G& grouping, const C& constraint,
+                                       Report& report) {
+  const auto view = make_view(weights, grouping);
+  return constrain_at_once(view, rule_for(constraint, view), MarkChanged(), no_bias, report);
 }
 
 // What every norm constraint does: brings the norms of the grouping's vectors into the band. Each
@@ -123,6 +138,10 @@ Report constrain_norms(W&& weights, const G& grouping, const C& constraint, cons
   constexpr bool fitting = (fits_scalar<With, W>() && ...);
   static_assert(fitting, "rein: a tied or joint bias must have the weights' scalar");
   if constexpr (Weights<W> && known && fitting) {
+    if constexpr (sizeof...(With) == 0 && has_few_entries<Dense<W>>) {
+      Report report;
+      if (constrain_few(weights, grouping, constraint, report)) return report;
+    }
     auto view = make_view(weights, grouping);
     (with.check(view.vectors), ...);
     (check_apart(with, weights), ...);

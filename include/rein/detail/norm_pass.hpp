@@ -8,6 +8,7 @@
 #include <rein/constraint.hpp>
 #include <rein/detail/across.hpp>
 #include <rein/detail/along.hpp>
+#include <rein/detail/at_once.hpp>
 #include <rein/detail/bias.hpp>
 #include <rein/detail/careful.hpp>
 #include <rein/detail/norm_rule.hpp>
@@ -148,25 +149,8 @@ class NormPass {
            const Refresher& refresh = no_refresh<Scalar>, const Joint& joint = no_bias)
       : view_(view), rule_(rule), changed_(changed), refresh_(refresh), joint_(joint) {}
 
-  // All vectors, which are not to be refreshed.
-  EIGEN_ALWAYS_INLINE Report all() const {
-    if constexpr (is_strided<View> && is_native<Scalar>) {
-      const Index entries = view_.vectors * view_.length();
-      if (entries <= most_at_once && entries != 0) {
-        const AlongVectors<Scalar> runs(view_);
-        if (runs.are_short() && view_.inner > 1) return runs_at_once(runs);
-        if (view_.inner * components == 1 && view_.vector_stride == 1 &&
-            view_.outer <= most_plain_columns) {
-          return columns_at_once();
-        }
-      }
-    }
-    return in_blocks();
-  }
-
-  // All vectors, of weights of any size and where they are to be refreshed: in blocks, and by more
-  // than one thread where that pays.
-  EIGEN_DONT_INLINE Report in_blocks() const {
+  // All vectors: in blocks, and by more than one thread where that pays.
+  EIGEN_DONT_INLINE Report all() const {
     const Index bytes = view_.vectors * view_.length() * static_cast<Index>(sizeof(Scalar));
     // In the cores' own caches a thread gets at least a page of each row of memory, where vectors
     // lie across it: else they prefetch what the others write, and two of them took 2.4 times as
@@ -222,43 +206,6 @@ class NormPass {
               .largest_norm = (std::max)(largest_norm, largest)};
     }
   };
-
-  // A few entries, in runs or in columns: to divide them into blocks takes as long as some 200 of
-  // them.
-  static constexpr Index most_at_once = 256;
-
-  EIGEN_ALWAYS_INLINE Report runs_at_once(const AlongVectors<Scalar>& runs) const {
-    Real sums[most_at_once], factors[most_at_once];
-    const Index vectors = view_.vectors;
-    runs.square_sums(0, vectors, sums);
-    joint_.add_squares(0, vectors, sums);
-    // Of a few sums that have just been written one by one, no packet is loaded: 4 x 4 took 1.6
-    // times as long.
-    Tally tally;
-    const Index changed = vectors < 16 ? decide<Real>(0, vectors, sums, factors, tally)
-                                       : decide(0, vectors, sums, factors, tally);
-    if (changed != 0) runs.scale(0, vectors, factors);
-    return tally.report(vectors);
-  }
-
-  EIGEN_ALWAYS_INLINE Report columns_at_once() const {
-    Real sums[most_at_once], factors[most_at_once];
-    const Index vectors = view_.vectors;
-    Real* const columns = as_reals(view_.data);
-    sum_few_columns(columns, view_.outer_stride, view_.outer, vectors, sums);
-    joint_.add_squares(0, vectors, sums);
-    Tally tally;
-    const Index changed = decide(0, vectors, sums, factors, tally);
-    if (changed == vectors) {
-      scale_columns(columns, view_.outer_stride, view_.outer, factors, vectors);
-    } else if (changed != 0) {
-      for (Index v = 0; v < vectors; ++v) {
-        if (factors[v] == 1) continue;
-        for (Index o = 0; o < view_.outer; ++o) view_.entry(o, v, 0) *= factors[v];
-      }
-    }
-    return tally.report(vectors);
-  }
 
   // Groups of vectors that stay in the first cache for a second look. Where few of a group violate,
   // the next one is first summed roughly.
@@ -453,5 +400,19 @@ class NormPass {
   const Refresher& refresh_;
   const Joint& joint_;
 };
+
+// Applies a rule to all vectors of a view.
+template <class View, class Changed = MarkChanged, class Joint = NoBias>
+EIGEN_ALWAYS_INLINE Report constrain_all(const View& view,
+                                         const NormRule<typename View::Scalar>& rule,
+                                         const Changed& changed = Changed(),
+                                         const Joint& joint = no_bias) {
+  using Scalar = typename View::Scalar;
+  if constexpr (is_strided<View> && is_native<Scalar>) {
+    Report report;
+    if (constrain_at_once(view, rule, changed, joint, report)) return report;
+  }
+  return NormPass<View, Changed, Joint>(view, rule, changed, no_refresh<Scalar>, joint).all();
+}
 
 }  // namespace rein::detail

@@ -181,6 +181,23 @@ class NormRule {
     return changed;
   }
 
+  // The same for any sums and rule; false if a vector needs the careful arithmetic.
+  EIGEN_STRONG_INLINE bool factors(const Real* square_sums, Index vectors, const Extremes& extremes,
+                                   Real* factors, Index& changed) const {
+    if (is_plain() && extremes.safe()) {
+      changed = plain_factors(square_sums, vectors, factors);
+      return true;
+    }
+    changed = 0;
+    for (Index v = 0; v < vectors; ++v) {
+      factors[v] = 1;
+      if (satisfied(square_sums[v])) continue;
+      if (!factor(square_sums[v], factors[v])) return false;
+      changed += factors[v] != 1;
+    }
+    return true;
+  }
+
   // Whether a factor may change no bit: one close to 1, or one above it, of entries that are as
   // large as the scalar has them.
   bool may_change_nothing() const { return band_.rate != 1 || band_.low > 0; }

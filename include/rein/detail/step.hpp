@@ -318,7 +318,7 @@ Report step_and_constrain(W& weights, const Walk& walk, C& constraint,
       walk.all();
     }
     const Pass pass(view, rule, after.mark(), refresh);
-    const Report report = pass.in_blocks();
+    const Report report = pass.all();
     after.template treat<W>(view, momentum, report.changed);
     return report;
   } else {
