@@ -28,8 +28,8 @@ EIGEN_ALWAYS_INLINE bool constrain_at_once(const StridedView<Entry>& view,
                                            const Joint& joint, Report& report) {
   using Real = typename ScalarTraits<Entry>::Real;
   constexpr Index components = ScalarTraits<Entry>::components;
-  const Index vectors = view.vectors, entries = vectors * view.length();
-  if (entries == 0 || entries > most_at_once) return false;
+  const Index vectors = view.vectors, length = view.length();
+  if (vectors < 1 || length < 1 || vectors * length > most_at_once) return false;
 
   const Index n = view.inner * components, stride = view.vector_stride * components;
   const bool columns = n == 1 && stride == 1 && view.outer <= most_plain_columns;
