@@ -1,12 +1,10 @@
 #pragma once
 
-#include <algorithm>
 #include <cmath>
 
 #include <Eigen/Core>
 
 #include <rein/constraint.hpp>
-#include <rein/detail/along.hpp>
 #include <rein/detail/norm_rule.hpp>
 #include <rein/detail/scalar.hpp>
 #include <rein/detail/scale.hpp>

@@ -114,8 +114,8 @@ inline constexpr bool has_few_entries =
     W::SizeAtCompileTime > 0 &&
     W::SizeAtCompileTime <= most_at_once&& has_strides<W>&& is_native<typename W::Scalar>;
 
-// Applies a rule to weights whose sizes the compiler knows, and does not set up for others what
-// they do not need.
+// The same as pass_over() for a few weights of a fixed size, where constrain_at_once() takes them.
+// Their view and rule are seen by no other function, so that the compiler keeps them in registers.
 template <class W, class G, class C>
 EIGEN_ALWAYS_INLINE bool constrain_few(W& weights, const G& grouping, const C& constraint,
                                        Report& report) {

@@ -296,10 +296,9 @@ class NormPass {
 
   // Finds what the vectors [first, first + count) are to be multiplied by, 1 for those that stay;
   // returns how many do not. Where all stay, the factors are not written.
-  template <class P = Packet<Real>>
   Index decide(Index first, Index count, const Real* square_sums, Real* factors,
                Tally& tally) const {
-    const auto extremes = NormRule<Scalar>::template extremes<P>(square_sums, count);
+    const auto extremes = NormRule<Scalar>::extremes(square_sums, count);
     if (!rule_.satisfied(extremes)) {
       return decide_each(first, count, square_sums, extremes, factors, tally);
     }
