@@ -47,10 +47,7 @@ class AlongVectors {
 
   // Whether a vector is better scaled while the next one is summed. Not from memory, which is read
   // faster without stores in between.
-  bool scales_beside() const {
-    constexpr Index cached = 4 << 20;
-    return native_ && view_.vectors * bytes() <= cached;
-  }
+  bool scales_beside() const { return native_ && !from_memory(); }
 
   // Vectors to take together: 16 KiB of them, which stay in the first cache.
   static constexpr Index most_together = 256;
@@ -79,7 +76,7 @@ class AlongVectors {
   Real rough_error() const {
     return detail::rough_error<Real>(sums_are_refreshed() ? 4 * refresh_chunk : length());
   }
-  EIGEN_STRONG_INLINE void rough_square_sums(Index first, Index count, Real* sums) const {
+  EIGEN_DONT_INLINE void rough_square_sums(Index first, Index count, Real* sums) const {
     if (sums_are_refreshed()) {
       for (Index k = 0; k < count; ++k) sums[k] = refreshed_square_sum(first + k);
       return;
@@ -91,11 +88,17 @@ class AlongVectors {
 
   // Multiplies the short vectors [first, first + count) by their factors; where that is 1, nothing
   // is written.
-  void scale(Index first, Index count, const Real* factors) const {
+  EIGEN_DONT_INLINE void scale(Index first, Index count, const Real* factors) const {
     const Index n = length(), step = stride();
+    const Index ahead = prefetches_after(first, count) ? count * step : 0;
     Real* run = as_reals(view_.at(0, first));
     for (Index k = 0; k < count; ++k, run += step) {
-      if (factors[k] != 1) scale_run(run, n, factors[k]);
+      if (factors[k] == 1) continue;
+      if (ahead != 0) {
+        scale_run_prefetching(run, n, factors[k], ahead);
+      } else {
+        scale_run(run, n, factors[k]);
+      }
     }
   }
 
@@ -143,6 +146,15 @@ class AlongVectors {
       scale_parts(factor);
     } else {
       scale_here(v, factor);
+    }
+  }
+
+  // The same, while the next vector is prefetched from memory.
+  EIGEN_DONT_INLINE void scale_prefetching(Index v, Real factor) const {
+    if (!prefetches_after(v, 1)) return scale(v, factor);
+    for (Index o = 0; o < view_.outer; ++o) {
+      Real* run = as_reals(view_.at(o, v));
+      scale_run_prefetching(run, length(), factor, stride());
     }
   }
 
@@ -203,6 +215,19 @@ class AlongVectors {
   // The Reals of a run, and from one vector to the next.
   Index length() const { return view_.inner * Traits::components; }
   Index stride() const { return view_.vector_stride * Traits::components; }
+
+  // Whether the vectors after these are prefetched while these are scaled. All violating, 4096 x
+  // 4096 took 1.0 to 1.1 times as long as a scale pass so, and 1.3 to 1.5 times without; 64 x
+  // 64000 1.3 instead of 1.5. Beside a step, with its other matrices, it took longer.
+  bool prefetches_after(Index first, Index count) const {
+    return native_ && !refresh_ && from_memory() && (first + count) * view_.length() < end_;
+  }
+
+  // Whether the vectors are more than the cache of a core holds.
+  bool from_memory() const {
+    constexpr Index cached = 4 << 20;
+    return view_.vectors * bytes() > cached;
+  }
 
   Index bytes() const { return view_.length() * static_cast<Index>(sizeof(Scalar)); }
 

@@ -248,7 +248,7 @@ class NormPass {
       joint_.add_squares(v, 1, &square_sum);
       factor = factor_for(v, square_sum, tally);
       if (factor != 1 && !vectors.scales_beside()) {
-        vectors.scale(v, factor);
+        vectors.scale_prefetching(v, factor);
         factor = 1;
       }
     }

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cmath>
+#include <cstdint>
 
 #include <Eigen/Core>
 
+#include <rein/detail/prefetch.hpp>
 #include <rein/detail/scalar.hpp>
 #include <rein/detail/square_sum.hpp>
 
@@ -44,6 +46,21 @@ EIGEN_ALWAYS_INLINE void scale_run(Scalar* x, Index n, typename ScalarTraits<Sca
   } else {
     for (Index i = 0; i < n; ++i) scale_entry(x[i], factor);
   }
+}
+
+// The same, while the numbers so far `ahead` are prefetched, a line of the cache with each line.
+template <class Real>
+EIGEN_ALWAYS_INLINE void scale_run_prefetching(Real* x, Index n, Real factor, Index ahead) {
+  constexpr Index size = static_cast<Index>(sizeof(Real)), line = 64 / size;
+  const auto address = reinterpret_cast<std::intptr_t>(x) + ahead * size;
+  Index i = 0;
+  for (; i + line <= n; i += line) {
+    prefetch_line(address + i * size);
+    scale_run(x + i, line, factor);
+  }
+  if (i == n) return;
+  prefetch_line(address + i * size);
+  scale_run(x + i, n - i, factor);
 }
 
 // n lanes of columns, `stride` apart, by a factor for each lane.

@@ -161,7 +161,7 @@ EIGEN_ALWAYS_INLINE Real sum_of_lanes(const P& packet, Real lost) {
 // The squares of at least one and at most 16 packets, added in pairs into one packet: 5 roundings
 // deep.
 template <class Real>
-EIGEN_STRONG_INLINE Packet<Real> tree_square_sum(const Real* x, Index n) {
+EIGEN_ALWAYS_INLINE Packet<Real> tree_square_sum(const Real* x, Index n) {
   using namespace Eigen::internal;
   constexpr Index lanes = packet_size<Real>;
   if (n == 16 * lanes) return sum_of_packets<16>(x);
@@ -247,7 +247,7 @@ template <class Real>
 inline constexpr Index longest_short_vector = 32 * packet_size<Real>;
 
 template <class Real>
-EIGEN_STRONG_INLINE Real short_square_sum(const Real* x, Index n) {
+EIGEN_ALWAYS_INLINE Real short_square_sum(const Real* x, Index n) {
   constexpr Index lanes = packet_size<Real>;
   constexpr Index tree = 16 * lanes;
   if (n <= tree) return sum_of_lanes<Real>(tree_square_sum(x, n), 0);
@@ -265,7 +265,7 @@ EIGEN_STRONG_INLINE Real short_square_sum(const Real* x, Index n) {
 // The sum of squares of a vector of at least one packet in four plain chains: 3 times as fast as
 // short_square_sum for 64 floats, and wrong by up to rough_error of itself.
 template <class Real>
-EIGEN_STRONG_INLINE Real rough_square_sum(const Real* x, Index n) {
+EIGEN_ALWAYS_INLINE Real rough_square_sum(const Real* x, Index n) {
   using namespace Eigen::internal;
   using P = Packet<Real>;
   constexpr Index lanes = packet_size<Real>;

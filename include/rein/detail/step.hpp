@@ -17,6 +17,7 @@
 #include <rein/detail/norm_pass.hpp>
 #include <rein/detail/norm_rule.hpp>
 #include <rein/detail/parallel.hpp>
+#include <rein/detail/prefetch.hpp>
 #include <rein/detail/scalar.hpp>
 #include <rein/detail/square_sum.hpp>
 #include <rein/detail/view.hpp>
@@ -49,14 +50,6 @@ auto as_array(const X& x) {
     return x;
   } else {
     return x.array();
-  }
-}
-
-// Asks for the first cache lines from an address on. Compiled once.
-EIGEN_DONT_INLINE inline void prefetch_from(std::uintptr_t address) {
-  constexpr std::uintptr_t lines = 8, line_size = 64;
-  for (std::uintptr_t line = 0; line < lines; ++line) {
-    Eigen::internal::prefetch(reinterpret_cast<const char*>(address + line * line_size));
   }
 }
 
@@ -137,8 +130,7 @@ class ChunkSource {
   void prefetch(Index j, Index begin) const {
     if constexpr (direct) {
       if (x_.size() == 0) return;
-      prefetch_from(reinterpret_cast<std::uintptr_t>(x_.data() + j * x_.outerStride()) +
-                    static_cast<std::uintptr_t>(begin) * sizeof(Scalar));
+      prefetch_from(reinterpret_cast<std::intptr_t>(x_.data() + j * x_.outerStride() + begin));
     }
   }
 
