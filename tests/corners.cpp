@@ -6,6 +6,7 @@
 #include <cstring>
 #include <functional>
 #include <limits>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -293,6 +294,32 @@ void few_are_as_many() {
   check_all(weights, norm);
   weights(Rows - 1, Cols / 2) = std::numeric_limits<Real>::quiet_NaN();
   check_all(weights, norm);
+}
+
+// Every entry of vectors that all violate comes out as the limit over its vector's norm asks, and
+// nothing changes after that.
+template <class Scalar, class G>
+void all_are_rescaled(const G& grouping, Index rows, Index cols) {
+  laws::Random random(31);
+  INFO(rows << " x " << cols << ", REIN_TEST_SEED=" << laws::seed());
+  Matrix<Scalar> w(rows, cols);
+  for (Index i = 0; i < w.size(); ++i) w.data()[i] = static_cast<Scalar>(random.between(1, 2));
+  constexpr bool by_row = std::is_same_v<G, rein::PerRow>;
+  const auto wide = w.template cast<long double>();
+  const Matrix<long double> norms = by_row ? Matrix<long double>(wide.rowwise().norm())
+                                           : Matrix<long double>(wide.colwise().norm());
+  const Matrix<Scalar> before = w;
+  const rein::MaxNorm constraint{0.5, grouping};
+  CHECK(constraint(w).changed == norms.size());
+  long double worst = 0;
+  for (Index j = 0; j < cols; ++j) {
+    for (Index i = 0; i < rows; ++i) {
+      const long double wanted = before(i, j) * (0.5L / norms(by_row ? i : j));
+      worst = std::max(worst, std::abs(w(i, j) / wanted - 1));
+    }
+  }
+  CHECK(worst <= 4 * static_cast<long double>(Eigen::NumTraits<Scalar>::epsilon()));
+  CHECK(constraint(w).changed == 0);
 }
 
 // What lies in memory before and after the weights decides nothing, be it zeros, the largest
@@ -615,6 +642,23 @@ TEST_CASE("corners: a few weights are constrained as many are") {
   few_are_as_many<double, 9, 3>();
   few_are_as_many<double, 16, 16>();
   few_are_as_many<std::complex<float>, 5, 4>();
+}
+
+TEST_CASE("corners: narrow rows of the memory") {
+  for (const Index rows : {1, 2, 3, 7, 10, 15, 16, 24, 31}) {
+    for (const Index cols : {33, 64, 127, 128, 784, 1024, 2049}) {
+      all_are_rescaled<float>(rein::per_row, rows, cols);
+      all_are_rescaled<double>(rein::per_row, rows, cols);
+    }
+  }
+}
+
+TEST_CASE("corners: more weights than a core's cache holds") {
+  all_are_rescaled<float>(rein::per_col, 1100, 1000);
+  all_are_rescaled<float>(rein::per_col, 2048, 600);
+  all_are_rescaled<float>(rein::per_col, 100, 12000);
+  all_are_rescaled<float>(rein::per_col, 9, 130000);
+  all_are_rescaled<double>(rein::per_col, 1031, 600);
 }
 
 TEST_CASE("corners: what lies around the weights does not matter") {
