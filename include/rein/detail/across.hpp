@@ -52,9 +52,7 @@ class LaneBlock {
         lanes_(vectors * width_),
         direct_(is_native<Scalar> &&
                 (view.inner == 1 ? view.vector_stride == 1
-                                 : view.inner_stride == 1 && view.vector_stride == view.inner)) {
-    join_rows();
-  }
+                                 : view.inner_stride == 1 && view.vector_stride == view.inner)) {}
 
   // The sums of squares of the block's vectors; walks its memory once.
   EIGEN_STRONG_INLINE Real* square_sums() {
@@ -86,15 +84,6 @@ class LaneBlock {
     return lanes_ * view_.outer * static_cast<Index>(sizeof(Real)) <= 32768;
   }
 
-  // Takes up to 16 narrow rows without a gap between them as one, which fills the packets: 10 x 784
-  // takes a third to two thirds of the time so, 8 x 2097152 less than half. Fewer and wider rows
-  // gain nothing.
-  void join_rows() {
-    constexpr Index narrow = 128 / static_cast<Index>(sizeof(Real)), wide = 64, most = 16;
-    if (!direct_ || row_stride() != lanes_ || lanes_ >= narrow) return;
-    while (joined_ < most && joined_ * lanes_ < wide && joined_ * 64 <= view_.outer) joined_ *= 2;
-  }
-
   auto* row(Index o) const { return as_reals(view_.at(o, first_)); }
   Index row_stride() const { return view_.outer_stride * Traits::components; }
 
@@ -122,24 +111,17 @@ class LaneBlock {
     // of a float sum below 1e-8 at any length.
     constexpr Index to_fold = 128;
     const Index step = direct_ && fits_first_cache() ? to_fold : 8;
-    const Index rows = view_.outer / joined_, lanes = joined_ * lanes_;
-    for (Index o = 0; o < rows; o += step) {
-      const Index end = (std::min)(o + step, rows);
-      const bool with_fold = end % to_fold == 0 || end == rows;
-      refresh_to(end * joined_);
+    for (Index o = 0; o < view_.outer; o += step) {
+      const Index end = (std::min)(o + step, view_.outer);
+      const bool with_fold = end % to_fold == 0 || end == view_.outer;
+      refresh_to(end);
       if (direct_) {
-        add_columns(row(o * joined_), joined_ * row_stride(), end - o, lanes, sums_, losts_, o == 0,
-                    with_fold);
+        add_columns(row(o), row_stride(), end - o, lanes_, sums_, losts_, o == 0, with_fold);
       } else {
         convert(o, end - o, [&](const Real* reals, Index stride, Index lane, Index n) {
           add_columns(reals, stride, end - o, n, sums_ + lane, losts_ + lane, o == 0, with_fold);
         });
       }
-    }
-    for (Index half = joined_ / 2; half > 0; half /= 2) add_lanes(sums_, losts_, half * lanes_);
-    if (const Index rest = view_.outer % joined_; rest != 0) {
-      refresh_to(view_.outer);
-      add_columns(row(view_.outer - rest), row_stride(), rest, lanes_, sums_, losts_, false, true);
     }
     if (width_ != 1) join_lanes([this](Index lane) { return losts_[lane]; });
     return sums_;
@@ -202,15 +184,11 @@ class LaneBlock {
   // as long one by one. From further away, it is the other way round.
   void scale_all() {
     spread_factors(vectors_);
-    const Index rows = view_.outer / joined_, lanes = joined_ * lanes_;
-    const Index stride = joined_ * row_stride();
-    for (Index lane = lanes_; lane < lanes; ++lane) losts_[lane] = losts_[lane - lanes_];
     Index o = 0;
-    if (stride * static_cast<Index>(sizeof(Real)) <= 1024) {
-      for (; o + 4 <= rows; o += 4) scale_columns(row(o * joined_), stride, 4, losts_, lanes);
+    if (row_stride() * static_cast<Index>(sizeof(Real)) <= 1024) {
+      for (; o + 4 <= view_.outer; o += 4) scale_columns(row(o), row_stride(), 4, losts_, lanes_);
     }
-    for (; o < rows; ++o) scale_columns(row(o * joined_), 0, 1, losts_, lanes);
-    for (o = rows * joined_; o < view_.outer; ++o) scale_columns(row(o), 0, 1, losts_, lanes_);
+    for (; o < view_.outer; ++o) scale_columns(row(o), 0, 1, losts_, lanes_);
   }
 
   // A few vectors that are in the first cache, one after another: a list of places took 1.7 times
@@ -294,8 +272,7 @@ class LaneBlock {
   Real *sums_, *losts_;
   Place* places_;
   Index first_, vectors_, width_, lanes_;
-  Index joined_ = 1;  // rows of memory that are taken as one
-  bool direct_;       // whether a row of the block's lanes is adjacent Reals in memory
+  bool direct_;  // whether a row of the block's lanes is adjacent Reals in memory
   Index refreshed_ = 0;
 };
 
