@@ -465,6 +465,20 @@ EIGEN_DONT_INLINE void add_columns(const Real* x, Index stride, Index columns, I
   });
 }
 
+// Adds the sums of the lanes [n, 2 n) to those of [0, n).
+template <class Real>
+EIGEN_DONT_INLINE void add_lanes(Real* sums, Real* losts, Index n) {
+  using namespace Eigen::internal;
+  over_lanes<Real>(n, [=]<class P>(Index lane, P) {
+    P sum = ploadu<P>(sums + lane);
+    P lost = padd(ploadu<P>(losts + lane), ploadu<P>(losts + n + lane));
+    add_keeping_error(sum, lost, ploadu<P>(sums + n + lane));
+    fold(sum, lost);
+    pstoreu(sums + lane, sum);
+    pstoreu(losts + lane, lost);
+  });
+}
+
 // 256 x 256 took 1.5 times as long without a loop for 8 columns.
 template <class Real>
 void add_columns(const Real* x, Index stride, Index columns, Index lanes, Real* sums, Real* losts,
