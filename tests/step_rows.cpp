@@ -2,6 +2,7 @@
 
 #include <array>
 #include <complex>
+#include <cstdint>
 #include <vector>
 
 #include "optimizer_laws.hpp"
@@ -33,7 +34,38 @@ void equals_a_step_with_zeros(Weights&& w) {
   CHECK(w(1, 0) == Scalar(1.625f));
 }
 
+// Listed one by one, rows are summed in the order in which a step sums all of them.
+template <class Scalar>
+void all_rows_are_a_step(Index rows, Index cols) {
+  using Matrix = laws::ColMajor<Scalar>;
+  INFO(rows << " x " << cols);
+  Matrix w = laws::filled<Matrix>(rows, cols, 3), expected = w;
+  std::vector<Index> listed;
+  for (Index i = rows; i > 0; --i) listed.push_back(i - 1);
+  const rein::MaxNorm constraint{0.5, rein::per_row};
+  rein::Sgd by_rows{w, {.learning_rate = 0.5}, constraint};
+  rein::Sgd all{expected, {.learning_rate = 0.5}, constraint};
+  for (std::uint32_t k = 0; k < 5; ++k) {
+    const Matrix gradient = laws::filled<Matrix>(rows, cols, 4 + k);
+    const rein::Report report = by_rows.step_rows(w, gradient.colwise().reverse(), listed);
+    CHECK(all.step(expected, gradient) == report);
+    CHECK(report.changed == rows);
+  }
+  CHECK(w == expected);
+}
+
 }  // namespace
+
+#ifndef __FAST_MATH__  // which adds up in another order
+TEST_CASE("step_rows: all rows are a step") {
+  for (const Index rows : {1, 3, 6, 10, 31, 40}) {
+    for (const Index cols : {20, 100, 784, 1100}) {
+      all_rows_are_a_step<float>(rows, cols);
+      all_rows_are_a_step<double>(rows, cols);
+    }
+  }
+}
+#endif
 
 TEST_CASE("step_rows: every kind of W") {
   laws::for_each_view<double>([](const char* name, auto&& w) {

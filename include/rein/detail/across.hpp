@@ -13,10 +13,9 @@
 
 namespace rein::detail {
 
-// Lanes to a block: 32 KiB of each row of memory. Blocks that are narrower than
-// the rows are walked in pieces, which the prefetchers do not follow: to scale
-// 4096 x 4096 floats in 8 KiB pieces took 1.7 times as long as in 16 KiB, which
-// are whole columns.
+// Lanes to a block: 32 KiB of each row of memory. Blocks that are narrower than the rows are walked
+// in pieces, which the prefetchers do not follow: to scale 4096 x 4096 floats in 8 KiB pieces took
+// 1.7 times as long as in 16 KiB, which are whole columns.
 template <class Real>
 inline constexpr Index block_lanes = 32768 / static_cast<Index>(sizeof(Real));
 
@@ -30,9 +29,9 @@ struct LaneNotes {
   Place places[block_lanes<Real>];
 };
 
-// The vectors [first, first + vectors) of a view whose vectors lie across the
-// memory, taken together: a lane is one place in the block's part of a row of
-// memory, and a vector is `inner` adjacent lanes.
+// The vectors [first, first + vectors) of a view whose vectors lie across the memory, taken
+// together: a lane is one place in the block's part of a row of memory, and a vector is `inner`
+// adjacent lanes.
 template <class Entry>
 class LaneBlock {
   using Scalar = std::remove_const_t<Entry>;
@@ -67,8 +66,8 @@ class LaneBlock {
   // Where to put the vectors' factors after square_sums().
   Real* factors() { return losts_; }
 
-  // Multiplies the vectors by their factors, of which so many are not 1; the
-  // others are not written to.
+  // Multiplies the vectors by their factors, of which so many are not 1; the others are not written
+  // to.
   void scale(Index changed) {
     if (changed == 0) return;
     if (direct_ && changed == vectors_) {
@@ -87,15 +86,19 @@ class LaneBlock {
     return lanes_ * view_.outer * static_cast<Index>(sizeof(Real)) <= 32768;
   }
 
-  // Takes up to 16 narrow rows without a gap between them as one, which fills
-  // the packets: 10 x 784 takes a third to two thirds of the time so, 8 x
-  // 2097152 less than half. Fewer and wider rows gain nothing.
+  // Takes up to 16 narrow rows without a gap between them as one, which fills the packets: 10 x 784
+  // takes a third to two thirds of the time so, 8 x 2097152 less than half. Fewer and wider rows
+  // gain nothing.
   void join_rows() {
     constexpr Index narrow = 128 / static_cast<Index>(sizeof(Real)), wide = 64, most = 16;
-    const Index all = view_.vectors * width_;
-    if (!direct_ || row_stride() != all || all >= narrow) return;
-    while (joined_ < most && joined_ * all < wide && joined_ * 64 <= view_.outer) joined_ *= 2;
+    const Index width = view_.vectors * width_;
+    if (!direct_ || row_stride() != width || width >= narrow) return;
+    while (joined_ < most && joined_ * width < wide && joined_ * 64 <= view_.outer) joined_ *= 2;
   }
+
+  // Whether the block is all of its rows of memory, and not some vectors of more, such as listed
+  // rows of W.
+  bool has_whole_rows() const { return lanes_ == row_stride(); }
 
   auto* row(Index o) const { return as_reals(view_.at(o, first_)); }
   Index row_stride() const { return view_.outer_stride * Traits::components; }
@@ -119,10 +122,9 @@ class LaneBlock {
   }
 
   EIGEN_DONT_INLINE Real* many_square_sums() {
-    // What the first cache holds is summed in registers, lane by lane: more
-    // than that, such as 128 x 128, took up to twice as long as 8 columns at a
-    // time. Folding keeps the second-order error of a float sum below 1e-8 at
-    // any length.
+    // What the first cache holds is summed in registers, lane by lane: more than that, such as 128
+    // x 128, took up to twice as long as 8 columns at a time. Folding keeps the second-order error
+    // of a float sum below 1e-8 at any length.
     constexpr Index to_fold = 128;
     const Index step = direct_ && fits_first_cache() ? to_fold : 8;
     const Index rows = view_.outer / joined_, lanes = joined_ * lanes_;
@@ -131,9 +133,8 @@ class LaneBlock {
       const bool with_fold = end % to_fold == 0 || end == rows;
       refresh_to(end * joined_);
       if (direct_) {
-        // A part of the vectors, such as listed rows, is summed in the order of
-        // all of them.
-        const Index n = lanes_ == row_stride() ? lanes : lanes_;
+        // Some vectors are summed in the order in which all of them are.
+        const Index n = has_whole_rows() ? lanes : lanes_;
         for (Index lane = 0; lane < lanes; lane += n) {
           add_columns(row(o * joined_ + lane / lanes_), joined_ * row_stride(), end - o, n,
                       sums_ + lane, losts_ + lane, o == 0, with_fold);
@@ -153,8 +154,7 @@ class LaneBlock {
     return sums_;
   }
 
-  // Refreshes the rows before `end`, and as many after it as make up about 1024
-  // entries.
+  // Refreshes the rows before `end`, and as many after it as make up about 1024 entries.
   void refresh_to(Index end) {
     if (!refresh_ || refreshed_ >= end) return;
     const Index places = lanes_ / Traits::components;
@@ -167,8 +167,8 @@ class LaneBlock {
     refreshed_ = last;
   }
 
-  // Calls use(reals, stride, lane, n) for at most 32 columns, converted to
-  // Reals, n lanes at a time.
+  // Calls use(reals, stride, lane, n) for at most 32 columns, converted to Reals, n lanes at a
+  // time.
   template <class Use>
   EIGEN_DONT_INLINE void convert(Index o, Index columns, const Use& use) const {
     constexpr Index step = 64;
@@ -184,8 +184,8 @@ class LaneBlock {
     }
   }
 
-  // Adds up the lanes of each vector, and what each has lost: floats in double,
-  // which hardly rounds them.
+  // Adds up the lanes of each vector, and what each has lost: floats in double, which hardly rounds
+  // them.
   template <class Lost>
   void join_lanes(const Lost& lost_by) {
     for (Index k = 0; k < vectors_; ++k) {
@@ -207,12 +207,11 @@ class LaneBlock {
     }
   }
 
-  // Rows of up to 1 KiB are scaled in fours, which load the factors once: 256 x
-  // 256 took 1.3 times as long one by one. From further away, it is the other
-  // way round.
+  // Rows of up to 1 KiB are scaled in fours, which load the factors once: 256 x 256 took 1.3 times
+  // as long one by one. From further away, it is the other way round.
   void scale_all() {
     spread_factors(vectors_);
-    const Index joined = lanes_ == row_stride() ? joined_ : 1;
+    const Index joined = has_whole_rows() ? joined_ : 1;
     const Index rows = view_.outer / joined, lanes = joined * lanes_;
     const Index stride = joined * row_stride();
     for (Index lane = lanes_; lane < lanes; ++lane) losts_[lane] = losts_[lane - lanes_];
@@ -224,8 +223,8 @@ class LaneBlock {
     for (o = rows * joined; o < view_.outer; ++o) scale_columns(row(o), 0, 1, losts_, lanes_);
   }
 
-  // A few vectors that are in the first cache, one after another: a list of
-  // places took 1.7 times as long for a tenth of 32 x 32.
+  // A few vectors that are in the first cache, one after another: a list of places took 1.7 times
+  // as long for a tenth of 32 x 32.
   void scale_each() {
     for (Index k = 0; k < vectors_; ++k) {
       const Real factor = losts_[k];
@@ -244,8 +243,7 @@ class LaneBlock {
       std::fill_n(losts_ + k * width_, width_, Real(losts_[k]));
   }
 
-  // Lists the lanes whose factors are not 1, and gathers these; returns how
-  // many they are.
+  // Lists the lanes whose factors are not 1, and gathers these; returns how many they are.
   Index note_places() {
     Index noted = 0;
     for (Index k = 0; k < vectors_; ++k) {
@@ -262,9 +260,8 @@ class LaneBlock {
     return noted * width_;
   }
 
-  // Places that follow each other are scaled by packets. Scattered ones are
-  // taken one by one from the list: twice as fast as a run for each, where a
-  // tenth of the lanes is noted.
+  // Places that follow each other are scaled by packets. Scattered ones are taken one by one from
+  // the list: twice as fast as a run for each, where a tenth of the lanes is noted.
   void scale_noted(Index noted) {
     Place ends[block_lanes<Real> / 4 + 1];  // of pieces of the list, adjacent and scattered in turn
     Index pieces = 0;
