@@ -2,7 +2,6 @@
 
 #include <array>
 #include <complex>
-#include <cstdint>
 #include <vector>
 
 #include "optimizer_laws.hpp"
@@ -45,7 +44,7 @@ void all_rows_are_a_step(Index rows, Index cols) {
   const rein::MaxNorm constraint{0.5, rein::per_row};
   rein::Sgd by_rows{w, {.learning_rate = 0.5}, constraint};
   rein::Sgd all{expected, {.learning_rate = 0.5}, constraint};
-  for (std::uint32_t k = 0; k < 5; ++k) {
+  for (int k = 0; k < 5; ++k) {
     const Matrix gradient = laws::filled<Matrix>(rows, cols, 4 + k);
     const rein::Report report = by_rows.step_rows(w, gradient.colwise().reverse(), listed);
     CHECK(all.step(expected, gradient) == report);
