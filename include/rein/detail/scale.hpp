@@ -40,9 +40,20 @@ EIGEN_ALWAYS_INLINE void scale_run(Scalar* x, Index n, typename ScalarTraits<Sca
     using namespace Eigen::internal;
     using Real = typename Traits::Real;
     Real* reals = reinterpret_cast<Real*>(x);
-    over_lanes<Real>(n * Traits::components, [&]<class P>(Index i, P) {
+    const auto scale = [&]<class P>(Index i, P) {
       pstoreu(reals + i, pmul(ploadu<P>(reals + i), pset1<P>(factor)));
-    });
+    };
+    const Index size = n * Traits::components;
+    constexpr Index lanes = packet_size<Real>;
+    if (size < 4 * lanes) return over_lanes<Real>(size, scale);
+    Index i = 0;
+    for (; i + 4 * lanes <= size; i += 4 * lanes) {
+      scale(i, Packet<Real>{});
+      scale(i + lanes, Packet<Real>{});
+      scale(i + 2 * lanes, Packet<Real>{});
+      scale(i + 3 * lanes, Packet<Real>{});
+    }
+    over_lanes<Real>(size, scale, i);
   } else {
     for (Index i = 0; i < n; ++i) scale_entry(x[i], factor);
   }
