@@ -217,8 +217,8 @@ void a_few_just_outside() {
 }
 
 // A vector comes out as it does alone, though sums of many may be decided on by a quick look: also
-// where its norm is within some roundings of what counts as satisfied, and where its entries are
-// equal, so that many additions round the same way.
+// where its norm is within some roundings of what counts as satisfied, as few or (high == 2) nearly
+// all are, and where its entries are equal, so that many additions round the same way.
 template <class Scalar>
 void neighbours_do_not_matter() {
   const oracle::Format format = oracle::format_of<Scalar>();
@@ -226,7 +226,7 @@ void neighbours_do_not_matter() {
   INFO("REIN_TEST_SEED=" << laws::seed());
   for (const Index length : {36, 100, 200, 700, 3000, 4000}) {
     INFO(format.name << ", length " << length);
-    constexpr Index vectors = 400;
+    constexpr Index vectors = 203;
     Matrix<Scalar> w(length, vectors);
     oracle::Weights weights = oracle::copy_of(w);
     Index number = 0;
@@ -242,13 +242,15 @@ void neighbours_do_not_matter() {
           static_cast<Scalar>(1 / outside / std::sqrt(static_cast<double>(length))));
     }
     w.col(0) *= Scalar(2);
-    const rein::MinMaxNorm constraint{1, 3, rein::per_col};
-    Matrix<Scalar> alone = w;
-    rein::Report report;
-    for (Index j = 0; j < vectors; ++j) report += constraint(alone.col(j));
-    CHECK(constraint(w) == report);
-    CHECK(oracle::same_bits(oracle::copy_of(w), oracle::copy_of(alone)));
-    CHECK(report.changed > 1);
+    for (const double high : {3., 2.}) {
+      const rein::MinMaxNorm constraint{1, high, rein::per_col};
+      Matrix<Scalar> alone = w, together = w;
+      rein::Report report;
+      for (Index j = 0; j < vectors; ++j) report += constraint(alone.col(j));
+      CHECK(constraint(together) == report);
+      CHECK(oracle::same_bits(oracle::copy_of(together), oracle::copy_of(alone)));
+      CHECK(report.changed > 1);
+    }
   }
 }
 

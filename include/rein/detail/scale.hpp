@@ -32,7 +32,8 @@ void scale_entry(Scalar& entry, typename ScalarTraits<Scalar>::Real factor) {
   }
 }
 
-// n adjacent entries by one factor.
+// n adjacent entries by one factor, four packets at a time: one by one, 128 x 128 floats that all
+// violate took 1.5 times as long with AVX2, 1.1 with AVX-512.
 template <class Scalar>
 EIGEN_ALWAYS_INLINE void scale_run(Scalar* x, Index n, typename ScalarTraits<Scalar>::Real factor) {
   using Traits = ScalarTraits<Scalar>;
