@@ -259,7 +259,7 @@ void neighbours_do_not_matter() {
 template <class Scalar, int Rows, int Cols>
 void few_are_as_many() {
   using Real = typename Eigen::NumTraits<Scalar>::Real;
-  constexpr Index copies = 300 / (Rows * Cols) + 2;
+  constexpr Index copies = 4500 / (Rows * Cols) + 2;
   laws::Random random(29);
   INFO(Rows << " x " << Cols << ", REIN_TEST_SEED=" << laws::seed());
   const auto check = [](const auto& constraint, const auto& weights, Index down, Index across) {
@@ -643,6 +643,9 @@ TEST_CASE("corners: a few weights are constrained as many are") {
   few_are_as_many<double, 1, 6>();
   few_are_as_many<double, 9, 3>();
   few_are_as_many<double, 16, 16>();
+  few_are_as_many<float, 40, 70>();
+  few_are_as_many<float, 64, 20>();
+  few_are_as_many<double, 20, 100>();
   few_are_as_many<std::complex<float>, 5, 4>();
 }
 

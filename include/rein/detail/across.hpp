@@ -29,6 +29,22 @@ struct LaneNotes {
   Place places[block_lanes<Real>];
 };
 
+// How many of the narrow rows of memory, without a gap between them, are taken as one, which fills
+// the packets: 10 x 784 takes a third to two thirds of the time so, 8 x 2097152 less than half.
+// Fewer and wider rows gain nothing.
+template <class Real>
+Index rows_to_join(Index width, Index rows) {
+  constexpr Index narrow = 128 / static_cast<Index>(sizeof(Real)), wide = 64, most = 16;
+  Index joined = 1;
+  if (width >= narrow) return joined;
+  while (joined < most && joined * width < wide && joined * 64 <= rows) joined *= 2;
+  return joined;
+}
+
+// Columns that are summed between two folds, which keep the second-order error of a float sum below
+// 1e-8 at any length.
+inline constexpr Index columns_to_fold = 128;
+
 // The vectors [first, first + vectors) of a view whose vectors lie across the memory, taken
 // together: a lane is one place in the block's part of a row of memory, and a vector is `inner`
 // adjacent lanes.
@@ -86,14 +102,9 @@ class LaneBlock {
     return lanes_ * view_.outer * static_cast<Index>(sizeof(Real)) <= 32768;
   }
 
-  // Takes up to 16 narrow rows without a gap between them as one, which fills the packets: 10 x 784
-  // takes a third to two thirds of the time so, 8 x 2097152 less than half. Fewer and wider rows
-  // gain nothing.
   void join_rows() {
-    constexpr Index narrow = 128 / static_cast<Index>(sizeof(Real)), wide = 64, most = 16;
     const Index width = view_.vectors * width_;
-    if (!direct_ || row_stride() != width || width >= narrow) return;
-    while (joined_ < most && joined_ * width < wide && joined_ * 64 <= view_.outer) joined_ *= 2;
+    if (direct_ && row_stride() == width) joined_ = rows_to_join<Real>(width, view_.outer);
   }
 
   // Whether the block is all of its rows of memory, and not some vectors of more, such as listed
@@ -123,14 +134,12 @@ class LaneBlock {
 
   EIGEN_DONT_INLINE Real* many_square_sums() {
     // What the first cache holds is summed in registers, lane by lane: more than that, such as 128
-    // x 128, took up to twice as long as 8 columns at a time. Folding keeps the second-order error
-    // of a float sum below 1e-8 at any length.
-    constexpr Index to_fold = 128;
-    const Index step = direct_ && fits_first_cache() ? to_fold : 8;
+    // x 128, took up to twice as long as 8 columns at a time.
+    const Index step = direct_ && fits_first_cache() ? columns_to_fold : 8;
     const Index rows = view_.outer / joined_, lanes = joined_ * lanes_;
     for (Index o = 0; o < rows; o += step) {
       const Index end = (std::min)(o + step, rows);
-      const bool with_fold = end % to_fold == 0 || end == rows;
+      const bool with_fold = end % columns_to_fold == 0 || end == rows;
       refresh_to(end * joined_);
       if (direct_) {
         // Some vectors are summed in the order in which all of them are.

@@ -108,11 +108,11 @@ Report pass_over(const View& view, const NormRule<typename View::Scalar>& rule,
   }
 }
 
-// A matrix of a few entries whose sizes are constants.
+// A matrix of up to 256 entries, for which the compiler unrolls loops, and whose sizes are
+// constants.
 template <class W>
-inline constexpr bool has_few_entries =
-    W::SizeAtCompileTime > 0 &&
-    W::SizeAtCompileTime <= most_at_once&& has_strides<W>&& is_native<typename W::Scalar>;
+inline constexpr bool has_few_entries = W::SizeAtCompileTime > 0 && W::SizeAtCompileTime <= 256 &&
+                                        has_strides<W>&& is_native<typename W::Scalar>;
 
 // The same as pass_over() for a few weights of a fixed size, where constrain_at_once() takes them.
 // Their view and rule are seen by no other function, so that the compiler keeps them in registers.
