@@ -300,8 +300,9 @@ EIGEN_ALWAYS_INLINE Real short_square_sum(const Real* x, Index n) {
   return sum_of_lanes<Real>(sum, lost);
 }
 
-// The sum of squares of a vector of at least one packet in four plain chains: 3 times as fast as
-// short_square_sum for 64 floats, and wrong by up to rough_error of itself.
+// The sum of squares of a vector of at least one packet in four plain chains, wrong by up to
+// rough_error of itself: with good sums 544 x 544 floats that all are satisfied took 1.6 times as
+// long.
 template <class Real>
 EIGEN_ALWAYS_INLINE Real rough_square_sum(const Real* x, Index n) {
   using namespace Eigen::internal;
