@@ -99,7 +99,7 @@ class LaneBlock {
   using Place = typename LaneNotes<Real>::Place;
 
   bool fits_first_cache() const {
-    return lanes_ * view_.outer * static_cast<Index>(sizeof(Real)) <= 32768;
+    return lanes_ * view_.outer * static_cast<Index>(sizeof(Real)) <= first_cache;
   }
 
   void join_rows() {

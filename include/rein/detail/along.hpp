@@ -16,6 +16,9 @@ namespace rein::detail {
 // From this many adjacent entries on, a vector is worth taking on its own.
 inline constexpr Index long_run = 64;
 
+// Vectors of up to so many entries are summed several at a time, before the first one is scaled.
+inline constexpr Index together_up_to = 128;
+
 // Takes vectors that lie along the memory one after another.
 template <class Entry>
 class AlongVectors {
@@ -45,7 +48,7 @@ class AlongVectors {
   // 16 1.5 times. Longer ones that the first cache does not hold are scaled while the next one is
   // summed: together, 256 x 256 took 1.3 times as long.
   bool go_together() const {
-    return are_short() && (length() <= 128 || view_.vectors * bytes() <= 32768);
+    return are_short() && (length() <= together_up_to || view_.vectors * bytes() <= first_cache);
   }
 
   // Whether a vector is better scaled while the next one is summed. Not from memory, which is read
@@ -72,7 +75,7 @@ class AlongVectors {
   // stay in a cache for a second look, and that are not so short that good sums take as long. (For
   // those of 64 x 64, one in ten violating, to look twice took 1.1 to 1.3 times as long.)
   bool can_be_rough() const {
-    const Index least = (std::min)(16 * packet_size<Real>, Index(128));
+    const Index least = (std::min)(longest_tree<Real>, together_up_to);
     const Index most = sums_are_refreshed() ? 65536 : refresh_ ? 4096 : 16384;
     return native_ && view_.outer == 1 && view_.vectors >= 4 && length() > least &&
            length() * static_cast<Index>(sizeof(Real)) <= most;

@@ -208,12 +208,11 @@ class NormPass {
   };
 
   // Groups of vectors that stay in the first cache for a second look. A group is first summed
-  // roughly; where that does not help, twice as many groups as the last time are not.
+  // roughly; each time that this does not help, it is left out for twice as many groups.
   void along(Index begin, Index end, Tally& tally) const {
     const AlongVectors vectors(view_, begin, end, refresh_);
     const bool can_be_rough = vectors.can_be_rough(), go_together = vectors.go_together();
     Index waits = 0, waited = 0;
-    bool helps = false;
     Real sums[AlongVectors<Scalar>::most_together];
     for (Index first = begin, count; first < end; first += count) {
       const bool roughly = can_be_rough && waited == waits;
@@ -222,7 +221,8 @@ class NormPass {
                                                  : end - first;
       count = (std::min)(group, end - first);
       if (roughly) {
-        helps = decide_roughly(vectors, first, count, helps, sums, tally);
+        const bool helped = first > begin && waits == 0;
+        const bool helps = decide_roughly(vectors, first, count, helped, sums, tally);
         waits = helps ? 0 : 2 * waits + 1;
         waited = 0;
         if (helps) continue;

@@ -196,13 +196,16 @@ EIGEN_ALWAYS_INLINE Real sum_of_lanes(const Packet<Real>& packet) {
   }
 }
 
-// The squares of at least one and at most 16 packets, added in pairs into one packet: 5 roundings
-// deep.
+template <class Real>
+inline constexpr Index longest_tree = 16 * packet_size<Real>;
+
+// The squares of at least one packet and at most longest_tree numbers, added in pairs into one
+// packet: 5 roundings deep.
 template <class Real>
 EIGEN_ALWAYS_INLINE Packet<Real> tree_square_sum(const Real* x, Index n) {
   using namespace Eigen::internal;
   constexpr Index lanes = packet_size<Real>;
-  if (n == 16 * lanes) return sum_of_packets<16>(x);
+  if (n == longest_tree<Real>) return sum_of_packets<16>(x);
   Packet<Real> sum = pset1<Packet<Real>>(Real(0));
   if (const Index rest = n % lanes; rest != 0) {
     const Packet<Real> tail = tail_packet(x + n, rest);
@@ -227,7 +230,7 @@ class SquareSum {
   EIGEN_STRONG_INLINE void add(const Real* x, Index n, const Ahead& ahead, const Beside& beside) {
     // 16 packets to an error-free addition cost 1.2 times a plain sum, 8 cost 1.4 times. Folding
     // after each part keeps the second-order error of a float sum below 1e-8 at any length.
-    constexpr Index block = 16 * lanes;
+    constexpr Index block = longest_tree<Real>;
     constexpr Index part = (std::max)(Index(1024), block);
     Packet<Real> sum = sum_, lost = lost_;  // in registers
     for (Index begin = 0; begin < n; begin += part) {
@@ -279,15 +282,15 @@ class SquareSum {
   Packet<Real> lost_ = Eigen::internal::pset1<Packet<Real>>(Real(0));
 };
 
-// Vectors of up to this many entries are short: at most 2 trees of 16 packets, added with their
-// errors kept. SquareSum takes 1.7 times as many instructions for 144 floats.
+// Vectors of up to this many entries are short: at most 2 trees, added with their errors kept.
+// SquareSum takes 1.7 times as many instructions for 144 floats.
 template <class Real>
-inline constexpr Index longest_short_vector = 32 * packet_size<Real>;
+inline constexpr Index longest_short_vector = 2 * longest_tree<Real>;
 
 template <class Real>
 EIGEN_ALWAYS_INLINE Real short_square_sum(const Real* x, Index n) {
   constexpr Index lanes = packet_size<Real>;
-  constexpr Index tree = 16 * lanes;
+  constexpr Index tree = longest_tree<Real>;
   if (n <= tree) return sum_of_lanes<Real>(tree_square_sum(x, n));
   Packet<Real> sum = sum_of_packets<16>(x);
   Packet<Real> lost = Eigen::internal::pset1<Packet<Real>>(Real(0));
@@ -397,9 +400,9 @@ EIGEN_STRONG_INLINE P sum_of_columns(const Real* x, Index stride) {
   }
 }
 
-// short_square_sum() of as many vectors of up to 16 packets as a packet has lanes, to the same
-// bits, without a sum over the lanes of each: 64 x 64 doubles that all violate took 1.2 times as
-// long one by one (AVX-512). Floats gain nothing.
+// short_square_sum() of as many vectors of one tree as a packet has lanes, to the same bits,
+// without a sum over the lanes of each: 64 x 64 doubles that all violate took 1.2 times as long one
+// by one (AVX-512). Floats gain nothing.
 template <class Real>
 EIGEN_ALWAYS_INLINE Packet<Real> packet_of_square_sums(const Real* x, Index stride, Index n) {
   using namespace Eigen::internal;
@@ -432,7 +435,7 @@ EIGEN_ALWAYS_INLINE void short_square_sums(const Real* x, Index stride, Index n,
   };
   if (n > longest_tiny_vector<Real>) {
     if constexpr (std::is_same_v<Real, double>) {
-      for (; n <= 16 * lanes && vectors >= lanes; vectors -= lanes, sums += lanes) {
+      for (; n <= longest_tree<Real> && vectors >= lanes; vectors -= lanes, sums += lanes) {
         Eigen::internal::pstoreu(sums, packet_of_square_sums(x, stride, n));
         x += lanes * stride;
       }

@@ -10,6 +10,9 @@
 
 namespace rein::detail {
 
+// Bytes that stay in the first cache of a core for a second look.
+inline constexpr Index first_cache = 32768;
+
 // The one view behind every grouping: entry i of part o of vector v is
 // data[o * outer_stride + v * vector_stride + i * inner_stride].
 template <class Entry>
