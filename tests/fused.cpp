@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include <rein/max_norm.hpp>
 #include <rein/min_max_norm.hpp>
 #include <rein/sgd.hpp>
 
@@ -96,7 +97,40 @@ void long_columns_are_updated_and_summed(Index rows, Index cols, int exceeding) 
   }
 }
 
+// Few rows of many columns, whose squares a step and a call may add in an order of their own.
+template <class Scalar>
+void narrow_rows_are_updated_and_summed(Index rows, Index cols) {
+  using Matrix = Eigen::Matrix<Scalar, Dynamic, Dynamic>;
+  INFO(oracle::format_of<Scalar>().name << ", " << rows << " x " << cols);
+  laws::Random random(30);
+  const auto filled = [&] {
+    return Matrix(Matrix::NullaryExpr(rows, cols,
+                                      [&] { return static_cast<Scalar>(random.between(-1, 1)); }));
+  };
+  Matrix w = filled(), separate = w;
+  const rein::MaxNorm constraint{0.25, rein::per_row};
+  rein::Sgd fused{w, {.learning_rate = 0.5}, constraint};
+  rein::Sgd plain{separate, {.learning_rate = 0.5}};
+  for (int step = 0; step < 20; ++step) {
+    const Matrix gradient = filled();
+    const rein::Report report = fused.step(w, gradient);
+    plain.step(separate, gradient);
+    CHECK(report == constraint(separate));
+    CHECK(report.changed == rows);
+    CHECK(w == separate);
+  }
+}
+
 }  // namespace
+
+TEST_CASE("fused: narrow rows are updated and summed") {
+  for (const Index cols : {63, 64, 65, 100, 128, 250, 400}) {
+    for (const Index rows : {3, 8, 10, 15, 16, 31, 32}) {
+      narrow_rows_are_updated_and_summed<float>(rows, cols);
+      narrow_rows_are_updated_and_summed<double>(rows, cols);
+    }
+  }
+}
 
 TEST_CASE("fused: long columns are updated and summed") {
   for (const int exceeding : {0, 1, 10}) {
