@@ -34,7 +34,7 @@ class Halfspace final {
   Halfspace(const Eigen::DenseBase<N>& normal, double offset, G grouping)
       : plane_("Halfspace", normal, offset), grouping_(grouping) {}
 
-  const Eigen::ArrayXd& normal() const { return plane_.normal(); }
+  const Eigen::VectorXd& normal() const { return plane_.normal(); }
   double offset() const { return plane_.offset(); }
   const G& grouping() const { return grouping_; }
 
@@ -63,7 +63,7 @@ class Hyperplane final {
   Hyperplane(const Eigen::DenseBase<N>& normal, double offset, G grouping)
       : plane_("Hyperplane", normal, offset), grouping_(grouping) {}
 
-  const Eigen::ArrayXd& normal() const { return plane_.normal(); }
+  const Eigen::VectorXd& normal() const { return plane_.normal(); }
   double offset() const { return plane_.offset(); }
   const G& grouping() const { return grouping_; }
 

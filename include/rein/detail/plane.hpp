@@ -29,7 +29,7 @@ class Plane {
     require(largest_ > 0, owner, "the largest entry of normal", largest_, "other than 0");
   }
 
-  const Eigen::ArrayXd& normal() const { return normal_; }
+  const Eigen::VectorXd& normal() const { return normal_; }
   double offset() const { return offset_; }
 
   // Refuses vectors of another length than the normal's.
@@ -92,7 +92,7 @@ class Plane {
 
  private:
   template <class N>
-  static Eigen::ArrayXd plain(const Eigen::DenseBase<N>& normal) {
+  static Eigen::VectorXd plain(const Eigen::DenseBase<N>& normal) {
     static_assert(N::IsVectorAtCompileTime, "rein: a normal must be a vector, not a matrix");
     static_assert(!Eigen::NumTraits<typename N::Scalar>::IsComplex,
                   "rein: a normal must be real, not complex");
@@ -103,7 +103,7 @@ class Plane {
   static int exponent_of(double x) { return x == 0 ? -3000 : scaled(x).exponent; }
 
   const char* owner_;
-  Eigen::ArrayXd normal_;
+  Eigen::VectorXd normal_;
   double offset_;
   double largest_ = 0;  // magnitude of the normal's entries
 };

@@ -30,8 +30,8 @@ class SpectralNorm {
   Real operator()(const W& weights, Real scale) {
     constexpr Index reals = ScalarTraits<typename W::Scalar>::components;
     start(reals * weights.outerSize(), reals * weights.innerSize());
-    auto x = basis_.col(0), gradient = basis_.col(1), step = basis_.col(2);
-    auto image = images_.col(0), step_image = images_.col(2);
+    auto& [x, gradient, step] = basis_;
+    auto& [image, gradient_image, step_image] = images_;
 
     multiply(weights, scale, 0);
     for (int k = 0; k < most_steps; ++k) {
@@ -48,7 +48,7 @@ class SpectralNorm {
 
       const Eigen::Matrix<Real, 3, 1> part = best_combination();
       step = part[1] * gradient + part[2] * step;
-      step_image = part[1] * images_.col(1) + part[2] * step_image;
+      step_image = part[1] * gradient_image + part[2] * step_image;
       x = part[0] * x + step;
       image = part[0] * image + step_image;
       const Real length = x.norm();
@@ -63,8 +63,6 @@ class SpectralNorm {
   const Vector& vector() const { return vector_; }
 
  private:
-  using Columns = Eigen::Matrix<Real, Eigen::Dynamic, 3, Eigen::ColMajor>;
-
   // The norm's error is of the order of this squared, or of this where singular values crowd. So
   // small because a new largest value a part g above the last one shows in the residual as 0.001 g.
   static constexpr Real tolerance = 1e-10;
@@ -72,15 +70,15 @@ class SpectralNorm {
 
   void start(Index n, Index m) {
     if (vector_.size() != n) vector_.setZero(n);
-    if (basis_.rows() != n) basis_.resize(n, 3);
-    if (images_.rows() != m) images_.resize(m, 3);
+    for (Vector& vector : basis_) vector.resize(n);
+    for (Vector& image : images_) image.resize(m);
     // A little of every direction, as if at random: the last call's x may belong to a singular
     // value that is no longer the largest.
     const Real size = 0.01 / std::sqrt(static_cast<Real>(n));
-    for (Index j = 0; j < n; ++j) basis_(j, 0) = vector_[j] + size * fixed_random(j);
-    basis_.col(0) /= basis_.col(0).norm();
-    basis_.col(2).setZero();
-    images_.col(2).setZero();
+    for (Index j = 0; j < n; ++j) basis_[0][j] = vector_[j] + size * fixed_random(j);
+    basis_[0] /= basis_[0].norm();
+    basis_[2].setZero();
+    images_[2].setZero();
   }
 
   // A sequence without a pattern, of either sign and magnitudes in [0.5, 1): none is small.
@@ -106,17 +104,17 @@ class SpectralNorm {
   }
 
   template <class W>
-  static auto numbers(Columns& reals, Index k) {
+  static auto numbers(Vector& reals) {
     constexpr Index parts = sizeof(Number<W>) / sizeof(Real);
     return Eigen::Map<Eigen::Matrix<Number<W>, Eigen::Dynamic, 1>>(
-        reinterpret_cast<Number<W>*>(reals.col(k).data()), reals.rows() / parts);
+        reinterpret_cast<Number<W>*>(reals.data()), reals.size() / parts);
   }
 
   // Image k = B * basis vector k.
   template <class W>
   void multiply(const W& weights, Real scale, Index k) {
-    const auto x = numbers<W>(basis_, k);
-    auto product = numbers<W>(images_, k);
+    const auto x = numbers<W>(basis_[k]);
+    auto product = numbers<W>(images_[k]);
     product.setZero();
     const Real root = std::sqrt(scale);  // half of it at a time: no product is subnormal
     for (Index j = 0; j < x.size(); ++j) product += column(weights, j) * (root * x[j]);
@@ -126,8 +124,8 @@ class SpectralNorm {
   // Basis vector 1 = B^T * image 0.
   template <class W>
   void multiply_transposed(const W& weights, Real scale) {
-    const auto image = numbers<W>(images_, 0);
-    auto product = numbers<W>(basis_, 1);
+    const auto image = numbers<W>(images_[0]);
+    auto product = numbers<W>(basis_[1]);
     const Real root = std::sqrt(scale);
     for (Index j = 0; j < product.size(); ++j) {
       product[j] = root * (root * column(weights, j)).dot(image);
@@ -137,19 +135,22 @@ class SpectralNorm {
   // Takes from basis vector k its part along another one, and makes it a unit vector; or zero,
   // where little is left but rounding.
   void make_orthogonal(Index k, Index other) {
-    const Real before = basis_.col(k).norm();
-    const Real part = basis_.col(k).dot(basis_.col(other));
-    basis_.col(k) -= part * basis_.col(other);
-    images_.col(k) -= part * images_.col(other);
-    const Real length = basis_.col(k).norm();
+    const Real before = basis_[k].norm();
+    const Real part = basis_[k].dot(basis_[other]);
+    basis_[k] -= part * basis_[other];
+    images_[k] -= part * images_[other];
+    const Real length = basis_[k].norm();
     const Real to_unit = length > 1e-6 * before ? 1 / length : 0;
-    basis_.col(k) *= to_unit;
-    images_.col(k) *= to_unit;
+    basis_[k] *= to_unit;
+    images_[k] *= to_unit;
   }
 
   // The combination of the basis with the longest image: an eigenvector, by Jacobi's method.
   Eigen::Matrix<Real, 3, 1> best_combination() const {
-    Eigen::Matrix<Real, 3, 3> gram = images_.transpose().lazyProduct(images_);
+    Eigen::Matrix<Real, 3, 3> gram;
+    for (Index i = 0; i < 3; ++i) {
+      for (Index j = 0; j < 3; ++j) gram(i, j) = images_[i].dot(images_[j]);
+    }
     Eigen::Matrix<Real, 3, 3> vectors = Eigen::Matrix<Real, 3, 3>::Identity();
     for (int sweep = 0; sweep < 8; ++sweep) {
       for (const auto& [p, q] : {std::pair<Index, Index>{0, 1}, {0, 2}, {1, 2}}) {
@@ -166,7 +167,7 @@ class SpectralNorm {
   }
 
   Vector vector_;
-  Columns basis_, images_;  // x, gradient, step; each one's image under B
+  Vector basis_[3], images_[3];  // x, gradient, step; each one's image under B
 };
 
 }  // namespace rein::detail
