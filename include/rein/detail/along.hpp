@@ -43,28 +43,28 @@ class AlongVectors {
     return native_ && view_.outer == 1 && length() <= longest_short_vector<Real>;
   }
 
-  // Whether several vectors are better summed before the first one is scaled, which hides how long
-  // a square root and a division take: one after the other, 64 x 64 took 1.6 times as long, 144 x
-  // 16 1.5 times. Longer ones that the first cache does not hold are scaled while the next one is
-  // summed: together, 256 x 256 took 1.3 times as long.
+  // Whether short vectors are better summed several at a time before the first one is scaled, which
+  // hides how long a square root and a division take: one after the other, 64 x 64 took 1.6 times
+  // as long, 144 x 16 1.5 times. Longer ones in a cache are pipelined.
   bool go_together() const {
-    return are_short() && (length() <= together_up_to || view_.vectors * bytes() <= first_cache);
+    return are_short() &&
+           (length() <= together_up_to || view_.vectors * bytes() <= first_cache || from_memory());
   }
 
-  // Whether a vector is better scaled while the next one is summed. Not from memory, which is read
-  // faster without stores in between.
-  bool scales_beside() const { return native_ && !from_memory(); }
-
-  // Vectors to take together: 16 KiB of them, which stay in the first cache.
+  // Vectors to take together: 16 KiB of them, which stay in the first cache; beside a step 4 KiB.
   static constexpr Index most_together = 256;
-  Index together() const {
-    const Index reals = (refresh_ ? 4096 : 16384) / static_cast<Index>(sizeof(Real));
-    if (view_.vectors * length() <= reals) return (std::min)(view_.vectors, most_together);
-    return (std::min)(reals / length() + 1, most_together);
-  }
+  Index together() const { return group(refresh_ ? 4096 : 16384); }
 
-  // And one by one, before another look whether few of them violate.
-  static constexpr Index most_one_by_one = 32;
+  // And to sum while as many before them are scaled. With 4 KiB, 256 x 256 floats that all violate
+  // took 1.04 times as long, one by one 1.2 times.
+  Index pipelined() const { return group(refresh_ ? 4096 : 8192); }
+
+  // How many are taken otherwise once rough sums have not helped, before they are tried again.
+  static constexpr Index least_wait = 32;
+
+  // Whether a long vector is better scaled while the next one is summed. Not from memory, which is
+  // read faster without stores in between.
+  bool scales_beside() const { return native_ && !from_memory(); }
 
   // The sums of squares of the short vectors [first, first + count).
   EIGEN_DONT_INLINE void square_sums(Index first, Index count, Real* sums) const {
@@ -109,6 +109,18 @@ class AlongVectors {
     }
   }
 
+  // The sums of squares of the short vectors [first, first + count), while as many as are `behind`
+  // before them are multiplied by their factors.
+  EIGEN_DONT_INLINE void square_sums_and_scale(Index first, Index count, Real* sums, Index behind,
+                                               const Real* factors) const {
+    const Index n = length(), step = stride(), most = (std::max)(count, behind);
+    Real* run = as_reals(view_.at(0, first));
+    for (Index k = 0; k < most; ++k, run += step) {
+      if (k < count) sums[k] = short_square_sum(run, n);
+      if (k < behind && factors[k] != 1) scale_run(run - behind * step, n, factors[k]);
+    }
+  }
+
   // Refreshes the entries before entry i of part o of vector v, a chunk at a time.
   void refresh_to(Index v, Index o, Index i) const {
     if (!refresh_) return;
@@ -137,14 +149,8 @@ class AlongVectors {
   }
 
   // The same, while the entries of vector `last` are multiplied by a factor: 600 x 600 took 1.4
-  // times as long one after the other, and 256 x 256 1.3 times through the calls above and below.
+  // times as long one after the other.
   Real square_sum_and_scale(Index v, Index last, Real factor) const {
-    if (are_short()) {
-      refresh_to(v + 1, 0, 0);
-      const Real sum = short_square_sum(as_reals(view_.at(0, v)), length());
-      scale_run(as_reals(view_.at(0, last)), length(), factor);
-      return sum;
-    }
     return square_sum(v, last, factor).total();
   }
 
@@ -217,6 +223,13 @@ class AlongVectors {
     (view.outer > 1 ? view.outer : view.inner) = count;
     view.data += begin * (view_.outer > 1 ? view_.outer_stride : view_.inner_stride);
     return view;
+  }
+
+  // As many vectors as there are in so many bytes, or all.
+  Index group(Index of_bytes) const {
+    const Index reals = of_bytes / static_cast<Index>(sizeof(Real));
+    const Index vectors = view_.vectors * length() <= reals ? view_.vectors : reals / length() + 1;
+    return (std::min)(vectors, most_together);
   }
 
   // The Reals of a run, and from one vector to the next.

@@ -207,43 +207,60 @@ class NormPass {
     }
   };
 
-  // Groups of vectors that stay in the first cache for a second look. A group is first summed
-  // roughly; each time that this does not help, it is left out for twice as many groups.
+  // Groups of vectors that stay in the first cache for a second look are first summed roughly; each
+  // time that this does not help, it is left out for twice as many vectors.
   void along(Index begin, Index end, Tally& tally) const {
     const AlongVectors vectors(view_, begin, end, refresh_);
-    const bool can_be_rough = vectors.can_be_rough(), go_together = vectors.go_together();
-    Index waits = 0, waited = 0;
-    Real sums[AlongVectors<Scalar>::most_together];
+    const bool can_be_rough = vectors.can_be_rough();
+    Index waits = 0;
     for (Index first = begin, count; first < end; first += count) {
-      const bool roughly = can_be_rough && waited == waits;
-      const Index group = roughly || go_together ? vectors.together()
-                          : can_be_rough         ? AlongVectors<Scalar>::most_one_by_one
-                                                 : end - first;
-      count = (std::min)(group, end - first);
-      if (roughly) {
+      count = end - first;
+      if (can_be_rough) {
         const bool helped = first > begin && waits == 0;
-        const bool helps = decide_roughly(vectors, first, count, helped, sums, tally);
+        const Index group = (std::min)(vectors.together(), count);
+        const bool helps = decide_roughly(vectors, first, group, helped, tally);
         waits = helps ? 0 : 2 * waits + 1;
-        waited = 0;
+        count = helps ? group : (std::min)(waits * AlongVectors<Scalar>::least_wait, count);
         if (helps) continue;
       }
-      ++waited;
-      if (go_together) {
-        together(vectors, first, count, sums, tally);
+      if (vectors.go_together()) {
+        together(vectors, first, first + count, tally);
+      } else if (vectors.are_short()) {
+        pipelined(vectors, first, first + count, tally);
       } else {
         one_by_one(vectors, first, first + count, tally);
       }
     }
   }
 
-  EIGEN_STRONG_INLINE void together(const AlongVectors<Scalar>& vectors, Index first, Index count,
-                                    Real* sums, Tally& tally) const {
-    Real factors[AlongVectors<Scalar>::most_together];
-    vectors.refresh_to(first + count, 0, 0);
-    vectors.square_sums(first, count, sums);
-    joint_.add_squares(first, count, sums);
-    const Index changed = decide(first, count, sums, factors, tally);
-    if (changed != 0) vectors.scale(first, count, factors);
+  void together(const AlongVectors<Scalar>& vectors, Index begin, Index end, Tally& tally) const {
+    constexpr Index most = AlongVectors<Scalar>::most_together;
+    Real sums[most], factors[most];
+    const Index group = vectors.together();
+    for (Index first = begin, count; first < end; first += count) {
+      count = (std::min)(group, end - first);
+      vectors.refresh_to(first + count, 0, 0);
+      vectors.square_sums(first, count, sums);
+      joint_.add_squares(first, count, sums);
+      const Index changed = decide(first, count, sums, factors, tally);
+      if (changed != 0) vectors.scale(first, count, factors);
+    }
+  }
+
+  // A group is summed while the one before is scaled.
+  void pipelined(const AlongVectors<Scalar>& vectors, Index begin, Index end, Tally& tally) const {
+    constexpr Index most = AlongVectors<Scalar>::most_together;
+    Real sums[most], factors[most];
+    const Index group = vectors.pipelined();
+    Index behind = 0;  // vectors of the group before, if some of them are to be scaled
+    for (Index first = begin, count; first < end; first += count) {
+      count = (std::min)(group, end - first);
+      vectors.refresh_to(first + count, 0, 0);
+      vectors.square_sums_and_scale(first, count, sums, behind, factors);
+      joint_.add_squares(first, count, sums);
+      behind = decide(first, count, sums, factors, tally) == 0 ? 0 : count;
+    }
+    if (behind != 0) vectors.scale(end - behind, behind, factors);
   }
 
   void one_by_one(const AlongVectors<Scalar>& vectors, Index begin, Index end, Tally& tally) const {
@@ -266,7 +283,8 @@ class NormPass {
   // that helped with the last group, a sample shows it first: with all at the limit, 256 x 256 took
   // 1.5 times as long without.
   bool decide_roughly(const AlongVectors<Scalar>& vectors, Index first, Index count, bool helped,
-                      Real* sums, Tally& tally) const {
+                      Tally& tally) const {
+    Real sums[AlongVectors<Scalar>::most_together];
     const Real error = vectors.rough_error();
     const Real low = rule_.least_satisfied() * (1 + error);
     Real high = 0;
