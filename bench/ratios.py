@@ -379,6 +379,7 @@ def main():
         sys.exit("no benchmark was run")
     times = Times(files)
     if args.csv:
+        args.csv.mkdir(parents=True, exist_ok=True)
         write_csv(times, args.csv)
     rows = [*projection_rows(times), *step_rows(times), *speed_up_rows(times)]
     if args.page:

@@ -658,6 +658,15 @@ TEST_CASE("corners: narrow rows of the memory") {
   }
 }
 
+TEST_CASE("corners: vectors that are scaled while later ones are summed") {
+  for (const Index rows : {129, 200, 256, 400, 700}) {
+    for (const Index cols : {64, 65, 100, 131}) {
+      all_are_rescaled<float>(rein::per_col, rows, cols);
+      all_are_rescaled<double>(rein::per_col, rows, cols);
+    }
+  }
+}
+
 TEST_CASE("corners: more weights than a core's cache holds") {
   all_are_rescaled<float>(rein::per_col, 1100, 1000);
   all_are_rescaled<float>(rein::per_col, 2048, 600);

@@ -142,6 +142,15 @@ TEST_CASE("fused: long columns are updated and summed") {
   }
 }
 
+TEST_CASE("fused: columns are scaled while later ones are updated and summed") {
+  for (const int exceeding : {10, 100, 130}) {
+    for (const Index rows : {150, 200, 250}) {
+      long_columns_are_updated_and_summed<float>(rows, 141, exceeding);
+      long_columns_are_updated_and_summed<double>(rows, 141, exceeding);
+    }
+  }
+}
+
 TEST_CASE("fused: a step is a step and a call: float, row-major") {
   steps_are_a_step_and_a_call<float, Eigen::RowMajor>(60);
 }
