@@ -2,7 +2,6 @@
 
 #include <initializer_list>
 #include <span>
-#include <string>
 #include <string_view>
 
 #include <Eigen/Core>
@@ -64,6 +63,35 @@ struct PerFilter {
   friend bool operator==(const PerFilter&, const PerFilter&) = default;
 };
 
+namespace detail {
+
+// Takes a pointer: to make a span of a list compiles 1/60 of what <Eigen/Core> does.
+inline PerFilter per_filter(FilterLayout layout, const Eigen::Index* dims, std::size_t count) {
+  const std::string_view axes = layout.axes();
+  if (count != axes.size()) {
+    invalid_argument(
+        "per_filter",
+        {"the number of dims is ", text(static_cast<Eigen::Index>(count)), "; it must be ",
+         text(static_cast<Eigen::Index>(axes.size())), ", one for each axis of \"", axes, "\""});
+  }
+  PerFilter result{1, 1, 1};
+  Eigen::Index size = 1;
+  for (std::size_t axis = 0; axis < axes.size(); ++axis) {
+    const Eigen::Index dim = dims[axis];
+    require(dim >= 0, "per_filter", "a dim", dim, ">= 0");
+    require(dim == 0 || size <= Eigen::NumTraits<Eigen::Index>::highest() / dim, "per_filter",
+            "a dim", dim, "small enough for the product of dims to fit");
+    size *= dim;
+    Eigen::Index& part = axes[axis] == 'o'       ? result.filters
+                         : axis < axes.find('o') ? result.outer
+                                                 : result.inner;
+    part *= dim;
+  }
+  return result;
+}
+
+}  // namespace detail
+
 /// Groups a convolution kernel by output filter.
 ///
 /// `layout` names the axes of the weights' linear memory, slowest first, and `dims` gives their
@@ -75,30 +103,10 @@ struct PerFilter {
 ///
 ///     rein::MaxNorm max_norm{3.0, rein::per_filter("oihw", {64, 32, 3, 3})};
 inline PerFilter per_filter(FilterLayout layout, std::span<const Eigen::Index> dims) {
-  const std::string_view axes = layout.axes();
-  if (dims.size() != axes.size()) {
-    detail::invalid_argument(
-        "rein::per_filter: the number of dims is " + std::to_string(dims.size()) + "; it must be " +
-        std::to_string(axes.size()) + ", one for each axis of \"" + std::string(axes) + "\"");
-  }
-  PerFilter result{1, 1, 1};
-  Eigen::Index size = 1;
-  for (std::size_t axis = 0; axis < axes.size(); ++axis) {
-    const Eigen::Index dim = dims[axis];
-    detail::require(dim >= 0, "per_filter", "a dim", dim, ">= 0");
-    detail::require(dim == 0 || size <= Eigen::NumTraits<Eigen::Index>::highest() / dim,
-                    "per_filter", "a dim", dim, "small enough for the product of dims to fit");
-    size *= dim;
-    Eigen::Index& part = axes[axis] == 'o'       ? result.filters
-                         : axis < axes.find('o') ? result.outer
-                                                 : result.inner;
-    part *= dim;
-  }
-  return result;
+  return detail::per_filter(layout, dims.data(), dims.size());
 }
-
 inline PerFilter per_filter(FilterLayout layout, std::initializer_list<Eigen::Index> dims) {
-  return per_filter(layout, std::span<const Eigen::Index>(dims.begin(), dims.size()));
+  return detail::per_filter(layout, dims.begin(), dims.size());
 }
 
 /// One of the types above.

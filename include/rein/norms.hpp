@@ -61,9 +61,9 @@ Report rescale(W&& weights, const G& grouping, const Eigen::DenseBase<F>& factor
     using Real = typename detail::ScalarTraits<typename detail::Dense<W>::Scalar>::Real;
     const auto view = detail::make_view(weights, grouping);
     if (factors.size() != view.vectors) {
-      detail::invalid_argument("rein::rescale: the number of factors is " +
-                               detail::text(factors.size()) +
-                               "; it must be the number of vectors, " + detail::text(view.vectors));
+      detail::invalid_argument(
+          "rescale", {"the number of factors is ", detail::text(factors.size()),
+                      "; it must be the number of vectors, ", detail::text(view.vectors)});
     }
     const Eigen::Array<Real, Eigen::Dynamic, 1> reals =
         factors.derived().reshaped().template cast<Real>();

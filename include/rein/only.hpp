@@ -4,7 +4,6 @@
 #include <initializer_list>
 #include <iterator>
 #include <span>
-#include <string>
 #include <type_traits>
 #include <utility>
 
@@ -61,13 +60,13 @@ struct Only {
     }
   }
 
-  void check(Eigen::Index vectors, const char* owner = "rein::only") const {
+  void check(Eigen::Index vectors, const char* owner = "only") const {
     for (Eigen::Index k = 0; k < size(); ++k) {
       const Eigen::Index v = (*this)[k];
       if (v < 0 || v >= vectors) {
-        detail::invalid_argument(std::string(owner) + ": an index is " + detail::text(v) +
-                                 "; it must be >= 0 and below the number of vectors, " +
-                                 detail::text(vectors));
+        detail::invalid_argument(
+            owner, {"an index is ", detail::text(v),
+                    "; it must be >= 0 and below the number of vectors, ", detail::text(vectors)});
       }
     }
     refuse_duplicates(vectors, owner);
@@ -88,9 +87,8 @@ struct Only {
         if (place < 0 || place >= window) continue;
         const std::uint64_t bit = std::uint64_t{1} << (place % 64);
         if (seen[place / 64] & bit) {
-          detail::invalid_argument(std::string(owner) + ": the index " +
-                                   detail::text(place + begin) +
-                                   " is listed twice; each must be listed once");
+          detail::invalid_argument(owner, {"the index ", detail::text(place + begin),
+                                           " is listed twice; each must be listed once"});
         }
         seen[place / 64] |= bit;
       }
@@ -110,8 +108,10 @@ auto only(Indices&& indices) {
   return Only<Indices>{std::forward<Indices>(indices)};
 }
 
-inline auto only(std::initializer_list<Eigen::Index> indices) {
-  return Only<std::span<const Eigen::Index>>{std::span(indices.begin(), indices.size())};
+// Index is never deduced; a template, so that the span's checks are not compiled with the header.
+template <class Index = Eigen::Index>
+auto only(std::initializer_list<std::type_identity_t<Index>> indices) {
+  return Only<std::span<const Index>>{std::span(indices.begin(), indices.size())};
 }
 
 }  // namespace rein

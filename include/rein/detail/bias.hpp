@@ -1,6 +1,5 @@
 #pragma once
 
-#include <string>
 #include <type_traits>
 
 #include <Eigen/Core>
@@ -18,8 +17,8 @@ namespace rein::detail {
 template <class Bias>
 void check_bias(const char* name, const Bias& bias, Index vectors) {
   if (bias.size() != vectors) {
-    invalid_argument("rein::" + std::string(name) + ": the bias' size is " + text(bias.size()) +
-                     "; it must be the number of vectors, " + text(vectors));
+    invalid_argument(name, {"the bias' size is ", text(bias.size()),
+                            "; it must be the number of vectors, ", text(vectors)});
   }
 }
 
@@ -33,8 +32,7 @@ template <class W, class Bias>
 void check_bias_apart(const char* name, W& weights, const Bias& bias) {
   if constexpr (Weights<std::remove_cvref_t<Bias>&>) {
     if (share_entries(weights, writable(bias))) {
-      invalid_argument("rein::" + std::string(name) +
-                       ": the bias lies in the weights' memory; it must be apart");
+      invalid_argument(name, {"the bias lies in the weights' memory; it must be apart"});
     }
   }
 }

@@ -3,15 +3,22 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <initializer_list>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 
 #include <Eigen/Core>
 
 namespace rein::detail {
 
-// Throws std::invalid_argument; without exceptions, prints the message and aborts.
-[[noreturn]] inline void invalid_argument(const std::string& message) {
+// Throws std::invalid_argument with "rein::", the owner, ": " and the parts; without exceptions,
+// prints that and aborts.
+[[noreturn]] inline void invalid_argument(std::string_view owner,
+                                          std::initializer_list<std::string_view> parts) {
+  std::string message = "rein::";
+  message.append(owner).append(": ");
+  for (const std::string_view part : parts) message.append(part);
 #if defined(__cpp_exceptions) || defined(_CPPUNWIND)
   throw std::invalid_argument(message);
 #else
@@ -40,8 +47,7 @@ inline std::string shape(Eigen::Index rows, Eigen::Index cols) {
 template <class Value>
 [[noreturn]] EIGEN_DONT_INLINE void refuse(const char* owner, const char* argument, Value value,
                                            const char* rule) {
-  invalid_argument(std::string("rein::") + owner + ": " + argument + " is " + text(value) +
-                   "; it must be " + rule);
+  invalid_argument(owner, {argument, " is ", text(value), "; it must be ", rule});
 }
 
 // Refuses `value` unless `ok`: "rein::MaxNorm: limit is -1; it must be a finite number >= 0".

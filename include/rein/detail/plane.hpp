@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <string>
 
 #include <Eigen/Core>
 
@@ -35,9 +34,8 @@ class Plane {
   // Refuses vectors of another length than the normal's.
   void check_length(Index length) const {
     if (length != normal_.size()) {
-      invalid_argument(std::string("rein::") + owner_ + ": the size of normal is " +
-                       text(normal_.size()) + "; it must be the length of the vectors, " +
-                       text(length));
+      invalid_argument(owner_, {"the size of normal is ", text(normal_.size()),
+                                "; it must be the length of the vectors, ", text(length)});
     }
   }
 

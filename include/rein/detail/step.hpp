@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <string>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -285,9 +284,9 @@ Index vectors_to_mark(const char* owner, Momentum after_projection,
     return vectors_of(constraint.grouping(), rows, cols);
   } else {
     if (after_projection != Momentum::keep && !std::is_same_v<C, Unconstrained>) {
-      invalid_argument(std::string("rein::") + owner + ": after_projection is " +
-                       (after_projection == Momentum::reset ? "reset" : "tangent") +
-                       "; it must be keep unless the constraint is one of norms, such as MaxNorm");
+      invalid_argument(
+          owner, {"after_projection is ", after_projection == Momentum::reset ? "reset" : "tangent",
+                  "; it must be keep unless the constraint is one of norms, such as MaxNorm"});
     }
     return 0;
   }
@@ -423,9 +422,8 @@ void require_apart(const char* owner, const G& gradient, const W& weights, bool 
   if constexpr (is_entrywise<G>) {
     const bool same_place = same_rows && !has_strides<G> && has_strides<W>;
     if (reads_elsewhere(gradient, in_memory(weights), same_place)) {
-      invalid_argument(std::string("rein::") + owner +
-                       ": the gradient lies in the weights' memory; it must have its own, or be "
-                       "evaluated first: .eval()");
+      invalid_argument(owner, {"the gradient lies in the weights' memory; it must have its own, or "
+                               "be evaluated first: .eval()"});
     }
   }
 }
@@ -481,9 +479,9 @@ constexpr bool explain_step() {
 // Refuses a matrix of another shape than the optimizer's.
 [[noreturn]] inline void refuse_shape(const char* owner, const char* argument, Index rows,
                                       Index cols, Index wanted_rows, Index wanted_cols) {
-  invalid_argument(std::string("rein::") + owner + ": the shape of " + argument + " is " +
-                   shape(rows, cols) + "; it must be that of the weights at construction, " +
-                   shape(wanted_rows, wanted_cols));
+  invalid_argument(owner, {"the shape of ", argument, " is ", shape(rows, cols),
+                           "; it must be that of the weights at construction, ",
+                           shape(wanted_rows, wanted_cols)});
 }
 template <class X>
 void require_shape(const char* owner, const char* argument, const X& x, Index rows, Index cols) {
@@ -497,12 +495,12 @@ template <class W, class G, class Rows>
 void require_rows(const char* owner, const W& weights, const G& gradient, const Rows& rows,
                   Index weight_rows, Index cols) {
   if (gradient.rows() != rows.size() || gradient.cols() != cols) {
-    invalid_argument(std::string("rein::") + owner + ": the shape of the gradient rows is " +
-                     shape(gradient.rows(), gradient.cols()) +
-                     "; it must be the number of indices times that of the weights' columns, " +
-                     shape(rows.size(), cols));
+    invalid_argument(owner,
+                     {"the shape of the gradient rows is ", shape(gradient.rows(), gradient.cols()),
+                      "; it must be the number of indices times that of the weights' columns, ",
+                      shape(rows.size(), cols)});
   }
-  rows.check(weight_rows, (std::string("rein::") + owner).c_str());
+  rows.check(weight_rows, owner);
   require_apart(owner, gradient, weights, false);
 }
 

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <string>
-
 #include <Eigen/Core>
 
 #include <rein/detail/error.hpp>
@@ -112,15 +110,15 @@ template <class W>
 auto strided_view(W& w, const PerFilter& kernel) {
   const Index size = kernel.outer * kernel.filters * kernel.inner;
   if (size != w.size()) {
-    invalid_argument("rein::per_filter: the product of dims is " + text(size) +
-                     "; it must be the number of weights, " + text(w.size()));
+    invalid_argument("per_filter", {"the product of dims is ", text(size),
+                                    "; it must be the number of weights, ", text(w.size())});
   }
   const auto [slow, fast] = storage_axes(w);
   const bool contiguous =
       (fast.size <= 1 || fast.stride == 1) && (slow.size <= 1 || slow.stride == fast.size);
   if (size != 0 && !contiguous) {
-    invalid_argument("rein::per_filter: the weights' strides are " + text(slow.stride) + " and " +
-                     text(fast.stride) + "; they must be contiguous");
+    invalid_argument("per_filter", {"the weights' strides are ", text(slow.stride), " and ",
+                                    text(fast.stride), "; they must be contiguous"});
   }
   using Entry = std::remove_pointer_t<decltype(w.data())>;
   return joined(StridedView<Entry>{first_entry(w), kernel.outer, kernel.filters, kernel.inner,
