@@ -22,19 +22,18 @@ inline Index threads_for([[maybe_unused]] Index pieces, [[maybe_unused]] Index b
 }
 
 // Calls work(begin, end) on ranges that make up [0, count), each in a thread of its own. Ranges
-// begin at multiples of `grain`.
+// begin at multiples of `grain`; none is shorter than half of it unless it is the only one.
 template <class Work>
 void in_parallel(Index count, [[maybe_unused]] Index grain, [[maybe_unused]] Index bytes,
                  const Work& work) {
 #if defined(EIGEN_HAS_OPENMP)
-  const Index grains = (count + grain - 1) / grain;
+  const Index grains = (count + grain / 2) / grain;
   if (const Index threads = threads_for(grains, bytes); threads > 1) {
 #pragma omp parallel num_threads(static_cast <int>(threads))
     {
       const Index team = omp_get_num_threads();
       const Index me = omp_get_thread_num();
-      work((std::min)(grains * me / team * grain, count),
-           (std::min)(grains * (me + 1) / team * grain, count));
+      work(grains * me / team * grain, me + 1 == team ? count : grains * (me + 1) / team * grain);
     }
     return;
   }
