@@ -671,6 +671,7 @@ TEST_CASE("corners: more weights than a core's cache holds") {
   all_are_rescaled<float>(rein::per_col, 1100, 1000);
   all_are_rescaled<float>(rein::per_col, 2048, 600);
   all_are_rescaled<float>(rein::per_col, 100, 12000);
+  all_are_rescaled<float>(rein::per_col, 200, 6000);
   all_are_rescaled<float>(rein::per_col, 9, 130000);
   all_are_rescaled<double>(rein::per_col, 1031, 600);
 }
