@@ -68,7 +68,7 @@ class AlongVectors {
 
   // The sums of squares of the short vectors [first, first + count).
   EIGEN_DONT_INLINE void square_sums(Index first, Index count, Real* sums) const {
-    short_square_sums(as_reals(view_.at(0, first)), stride(), length(), count, sums);
+    detail::square_sums(as_reals(view_.at(0, first)), stride(), length(), count, sums);
   }
 
   // Whether sums that are wrong by up to rough_error() of themselves are worth it: of vectors that
@@ -77,7 +77,7 @@ class AlongVectors {
   bool can_be_rough() const {
     const Index least = (std::min)(longest_tree<Real>, together_up_to);
     const Index most = sums_are_refreshed() ? 65536 : refresh_ ? 4096 : 16384;
-    return native_ && view_.outer == 1 && view_.vectors >= 4 && length() > least &&
+    return native_ && view_.outer == 1 && view_.vectors >= fewest_rough && length() > least &&
            length() * static_cast<Index>(sizeof(Real)) <= most;
   }
   Real rough_error() const {

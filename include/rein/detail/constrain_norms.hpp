@@ -83,8 +83,8 @@ void check_apart([[maybe_unused]] const With& with, [[maybe_unused]] W& weights)
 // Applies a rule to the vectors that an only() among the arguments lists, or to all of them, each
 // with its entry of a joint() bias, and their factors to what is tied() to them.
 template <class View, class... With>
-Report pass_over(const View& view, const NormRule<typename View::Scalar>& rule,
-                 const With&... with) {
+EIGEN_ALWAYS_INLINE Report pass_over(const View& view, const NormRule<typename View::Scalar>& rule,
+                                     const With&... with) {
   if constexpr (sizeof...(With) == 0) {
     return constrain_all(view, rule);
   } else {
@@ -108,21 +108,6 @@ Report pass_over(const View& view, const NormRule<typename View::Scalar>& rule,
   }
 }
 
-// A matrix of up to 256 entries, for which the compiler unrolls loops, and whose sizes are
-// constants.
-template <class W>
-inline constexpr bool has_few_entries = W::SizeAtCompileTime > 0 && W::SizeAtCompileTime <= 256 &&
-                                        has_strides<W>&& is_native<typename W::Scalar>;
-
-// The same as pass_over() for a few weights of a fixed size, where constrain_at_once() takes them.
-// Their view and rule are seen by no other function, so that the compiler keeps them in registers.
-template <class W, class G, class C>
-EIGEN_ALWAYS_INLINE bool constrain_few(W& weights, const G& grouping, const C& constraint,
-                                       Report& report) {
-  const auto view = make_view(weights, grouping);
-  return constrain_at_once(view, rule_for(constraint, view), MarkChanged(), no_bias, report);
-}
-
 // What every norm constraint does: brings the norms of the grouping's vectors into the band. Each
 // of `with` is a tied(), a joint() or an only(), all of them checked before anything is written.
 template <class W, class G, class C, class... With>
@@ -138,10 +123,6 @@ Report constrain_norms(W&& weights, const G& grouping, const C& constraint, cons
   constexpr bool fitting = (fits_scalar<With, W>() && ...);
   static_assert(fitting, "rein: a tied or joint bias must have the weights' scalar");
   if constexpr (Weights<W> && known && fitting) {
-    if constexpr (sizeof...(With) == 0 && has_few_entries<Dense<W>>) {
-      Report report;
-      if (constrain_few(weights, grouping, constraint, report)) return report;
-    }
     auto view = make_view(weights, grouping);
     (with.check(view.vectors), ...);
     (check_apart(with, weights), ...);

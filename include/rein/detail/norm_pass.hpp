@@ -434,8 +434,9 @@ class NormPass {
     }
   }
 
-  const View& view_;
-  const NormRule<Scalar>& rule_;
+  // Copies, so that who makes a pass may keep its own in registers.
+  const View view_;
+  const NormRule<Scalar> rule_;
   Changed changed_;
   const Refresher& refresh_;
   const Joint& joint_;
