@@ -97,6 +97,66 @@ void long_columns_are_updated_and_summed(Index rows, Index cols, int exceeding) 
   }
 }
 
+// Filters that are updated and summed in one run with the next ones, or in pieces where they go on
+// in the next column, from a gradient that lies in memory and from one that is computed.
+template <class Scalar>
+void filters_are_updated_and_summed(Index rows, Index cols, Index length) {
+  using Matrix = Eigen::Matrix<Scalar, Dynamic, Dynamic>;
+  INFO(oracle::format_of<Scalar>().name << ", " << rows << " x " << cols << " in " << length);
+  const auto filters = rein::per_filter("oi", {rows * cols / length, length});
+  laws::Random random(31);
+  const auto filled = [&](double most) {
+    return Matrix(Matrix::NullaryExpr(
+        rows, cols, [&] { return static_cast<Scalar>(random.between(-most, most)); }));
+  };
+  Matrix w = filled(1);
+  for (Index f = 0; f < w.size() / length; ++f) {
+    Eigen::Map<Eigen::Array<Scalar, Dynamic, 1>> filter(w.data() + f * length, length);
+    const double norm = random.chance(0.1) ? 2.5 : random.between(0.5, 1.9);
+    filter *= static_cast<Scalar>(norm) / filter.matrix().norm();
+  }
+  Matrix separate = w;
+  const rein::MaxNorm constraint{2, filters};
+  rein::Sgd fused{w, {.learning_rate = 1e-3, .momentum = 0.5}, constraint};
+  rein::Sgd plain{separate, {.learning_rate = 1e-3, .momentum = 0.5}};
+  for (int step = 0; step < 4; ++step) {
+    Matrix gradient(rows + 1, cols);
+    gradient.topRows(rows) = filled(0.1);
+    const bool computed = step % 2 == 1;
+    const rein::Report report = computed ? fused.step(w, 2 * gradient.topRows(rows))
+                                         : fused.step(w, gradient.topRows(rows));
+    plain.step(separate, (computed ? 2 : 1) * gradient.topRows(rows));
+    CHECK(report == constraint(separate));
+    CHECK(w == separate);
+    if (step == 0) CHECK(report.changed > 0);
+  }
+}
+
+// Columns of which some are so close to the limit that a sum in another order may be on its other
+// side.
+template <class Scalar>
+void columns_near_the_limit_are_updated_and_summed(Index rows, Index cols) {
+  using Matrix = Eigen::Matrix<Scalar, Dynamic, Dynamic>;
+  INFO(oracle::format_of<Scalar>().name << ", " << rows << " x " << cols);
+  const double eps = oracle::format_of<Scalar>().epsilon();
+  laws::Random random(32);
+  Matrix w =
+      Matrix::NullaryExpr(rows, cols, [&] { return static_cast<Scalar>(random.between(-1, 1)); });
+  for (Index j = 0; j < w.cols(); ++j) {
+    const double norm =
+        j % 8 == 7 ? 2 * (1 + random.between(4, 6) * eps) : random.between(0.5, 1.9);
+    w.col(j) *= static_cast<Scalar>(norm / w.col(j).template cast<double>().norm());
+  }
+  Matrix separate = w;
+  const rein::MaxNorm constraint{2, rein::per_col};
+  rein::Sgd fused{w, {.learning_rate = 1}, constraint};
+  const rein::Report report = fused.step(w, Matrix::Zero(rows, cols));
+  CHECK(report == constraint(separate));
+  CHECK(w == separate);
+  CHECK(report.changed > 0);
+  CHECK(report.changed < cols / 8);
+}
+
 // Few rows of many columns, whose squares a step and a call may add in an order of their own.
 template <class Scalar>
 void narrow_rows_are_updated_and_summed(Index rows, Index cols) {
@@ -149,6 +209,23 @@ TEST_CASE("fused: columns are scaled while later ones are updated and summed") {
       long_columns_are_updated_and_summed<double>(rows, 141, exceeding);
     }
   }
+}
+
+TEST_CASE("fused: filters are updated and summed in runs and in pieces") {
+  filters_are_updated_and_summed<float>(16000, 1, 64);
+  filters_are_updated_and_summed<double>(16000, 1, 100);
+  filters_are_updated_and_summed<float>(200, 150, 300);
+  filters_are_updated_and_summed<double>(200, 150, 1500);
+  filters_are_updated_and_summed<float>(2000, 30, 1500);
+  filters_are_updated_and_summed<double>(3000, 20, 100);
+}
+
+TEST_CASE("fused: columns near the limit are updated and summed") {
+  for (const Index rows : {64, 100, 400}) {
+    columns_near_the_limit_are_updated_and_summed<float>(rows, 3000);
+    columns_near_the_limit_are_updated_and_summed<double>(rows, 3000);
+  }
+  columns_near_the_limit_are_updated_and_summed<float>(3000, 400);
 }
 
 TEST_CASE("fused: a step is a step and a call: float, row-major") {

@@ -62,13 +62,12 @@ class AdamUpdate {
 
   // Compiled once for float and once for double. One pass: from memory, in turns over chunks that
   // stay in the cache, it took 1.4 times as long, because memory rests during roots and divisions.
-  // Returns the sum of the new weights' squares.
-  EIGEN_DONT_INLINE Real operator()(Index n, Real* weights, const Real* gradient,
-                                    Real* first_moment, Real* second_moment,
+  // Updates so many vectors of n numbers each, and gives the sums of their new squares.
+  EIGEN_DONT_INLINE void operator()(Index vectors, Index n, Real* square_sums, Real* weights,
+                                    const Real* gradient, Real* first_moment, Real* second_moment,
                                     Real* max_second_moment) const {
     using namespace Eigen::internal;
-    RoughSquareSum<Real> squares;
-    over_lanes<Real>(n, [=, *this, &squares]<class P>(Index i, P) {
+    update_and_sum(vectors, n, square_sums, [=, *this]<class P>(Index i, P) {
       const P w = ploadu<P>(weights + i);
       const P g = with_decay(ploadu<P>(gradient + i), w, maximize_, decay_);
       P m = ploadu<P>(first_moment + i), v = ploadu<P>(second_moment + i);
@@ -84,9 +83,8 @@ class AdamUpdate {
       const P change = pdiv(pmul(pset1<P>(-rate_), m), divisor);
       const P updated = add_product(pset1<P>(shrink_), w, change);
       pstoreu(weights + i, updated);
-      squares.add(updated);
+      return updated;
     });
-    return squares.total();
   }
 
  private:

@@ -53,12 +53,12 @@ class SgdUpdate {
         fresh_(static_cast<Real>(1 - o.dampening)),
         decay_(static_cast<Real>(o.weight_decay)) {}
 
-  // Compiled once for float and once for double. Returns the sum of the new weights' squares.
-  EIGEN_DONT_INLINE Real operator()(Index n, Real* weights, const Real* gradient,
-                                    Real* momentum) const {
+  // Compiled once for float and once for double. Updates so many vectors of n numbers each, and
+  // gives the sums of their new squares.
+  EIGEN_DONT_INLINE void operator()(Index vectors, Index n, Real* square_sums, Real* weights,
+                                    const Real* gradient, Real* momentum) const {
     using namespace Eigen::internal;
-    RoughSquareSum<Real> squares;
-    over_lanes<Real>(n, [=, *this, &squares]<class P>(Index i, P) {
+    update_and_sum(vectors, n, square_sums, [=, *this]<class P>(Index i, P) {
       const P w = ploadu<P>(weights + i);
       const P g = with_decay(ploadu<P>(gradient + i), w, maximize_, decay_);
       P direction = g;
@@ -73,9 +73,8 @@ class SgdUpdate {
       }
       const P updated = add_product(pset1<P>(-rate_), direction, w);
       pstoreu(weights + i, updated);
-      squares.add(updated);
+      return updated;
     });
-    return squares.total();
   }
 
  private:

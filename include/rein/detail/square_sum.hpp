@@ -346,26 +346,39 @@ EIGEN_ALWAYS_INLINE Real rough_square_sum(const Real* x, Index n) {
   return predux(padd(padd(a, b), padd(c, d)));
 }
 
-// The same while something else is done to the packets, in one chain: add() takes packets of any
-// width.
-template <class Real>
-class RoughSquareSum {
- public:
-  template <class P>
-  EIGEN_STRONG_INLINE void add(const P& x) {
-    if constexpr (std::is_same_v<P, Packet<Real>>) {
-      packets_ = add_square(x, packets_);
-    } else {
-      rest_ += Eigen::internal::predux(Eigen::internal::pmul(x, x));
-    }
+// Calls use(lane, P{}) for packets P that make up the lanes: whole ones, halves and quarters where
+// Eigen has them, and single numbers.
+template <class Real, class P = Packet<Real>, class Use>
+EIGEN_ALWAYS_INLINE void over_lanes(Index lanes, const Use& use, Index lane = 0) {
+  constexpr Index step = Eigen::internal::unpacket_traits<P>::size;
+  for (const Index end = lanes - (lanes - lane) % step; lane < end; lane += step) use(lane, P{});
+  if constexpr (step > 1) {
+    if (lane >= lanes) return;
+    over_lanes<Real, Narrower<Real, P>>(lanes, use, lane);
   }
+}
 
-  Real total() const { return Eigen::internal::predux(packets_) + rest_; }
-
- private:
-  Packet<Real> packets_ = Eigen::internal::pset1<Packet<Real>>(Real(0));
-  Real rest_ = 0;
-};
+// The sums of squares of so many vectors of n numbers each, in one chain for each. update(i, P{})
+// gives the packet P of number i, counted through all vectors, and may write it.
+template <class Real, class Update>
+EIGEN_ALWAYS_INLINE void update_and_sum(Index vectors, Index n, Real* square_sums,
+                                        const Update& update) {
+  using namespace Eigen::internal;
+  for (Index k = 0; k < vectors; ++k) {
+    Packet<Real> packets = pset1<Packet<Real>>(Real(0));
+    Real rest = 0;
+    const auto add = [&]<class P>(Index i, P) {
+      const P x = update(i, P{});
+      if constexpr (std::is_same_v<P, Packet<Real>>) {
+        packets = add_square(x, packets);
+      } else {
+        rest += predux(pmul(x, x));
+      }
+    };
+    over_lanes<Real>((k + 1) * n, add, k * n);
+    square_sums[k] = predux(packets) + rest;
+  }
+}
 
 // Twice its roundings, at most: one for each packet of a chain, and 8.
 template <class Real>
@@ -487,20 +500,8 @@ EIGEN_ALWAYS_INLINE void square_sums(const Real* x, Index stride, Index n, Index
   }
 }
 
-// Calls use(lane, P{}) for packets P that make up the lanes: whole ones, halves and quarters where
-// Eigen has them, and single numbers.
-template <class Real, class P = Packet<Real>, class Use>
-EIGEN_ALWAYS_INLINE void over_lanes(Index lanes, const Use& use, Index lane = 0) {
-  constexpr Index step = Eigen::internal::unpacket_traits<P>::size;
-  for (const Index end = lanes - lanes % step; lane < end; lane += step) use(lane, P{});
-  if constexpr (step > 1) {
-    if (lane >= lanes) return;
-    over_lanes<Real, Narrower<Real, P>>(lanes, use, lane);
-  }
-}
-
-// The same for what may be done twice: with the widest packet that fits, of which the last may hold
-// some lanes of the one before again. For one lane and more.
+// over_lanes() for what may be done twice: with the widest packet that fits, of which the last may
+// hold some lanes of the one before again. For one lane and more.
 template <class Real, class P = Packet<Real>, class Use>
 EIGEN_ALWAYS_INLINE void over_lanes_at_least_once(Index lanes, const Use& use) {
   constexpr Index step = Eigen::internal::unpacket_traits<P>::size;
