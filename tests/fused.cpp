@@ -159,7 +159,7 @@ void columns_near_the_limit_are_updated_and_summed(Index rows, Index cols) {
 
 // Few rows of many columns, whose squares a step and a call may add in an order of their own.
 template <class Scalar>
-void narrow_rows_are_updated_and_summed(Index rows, Index cols) {
+void narrow_rows_are_updated_and_summed(Index rows, Index cols, int steps = 20) {
   using Matrix = Eigen::Matrix<Scalar, Dynamic, Dynamic>;
   INFO(oracle::format_of<Scalar>().name << ", " << rows << " x " << cols);
   laws::Random random(30);
@@ -171,7 +171,7 @@ void narrow_rows_are_updated_and_summed(Index rows, Index cols) {
   const rein::MaxNorm constraint{0.25, rein::per_row};
   rein::Sgd fused{w, {.learning_rate = 0.5}, constraint};
   rein::Sgd plain{separate, {.learning_rate = 0.5}};
-  for (int step = 0; step < 20; ++step) {
+  for (int step = 0; step < steps; ++step) {
     const Matrix gradient = filled();
     const rein::Report report = fused.step(w, gradient);
     plain.step(separate, gradient);
@@ -190,6 +190,12 @@ TEST_CASE("fused: narrow rows are updated and summed") {
       narrow_rows_are_updated_and_summed<double>(rows, cols);
     }
   }
+}
+
+// A call sums them in the order of memory, a step 8 columns at a time.
+TEST_CASE("fused: narrow rows that no cache holds are updated and summed") {
+  narrow_rows_are_updated_and_summed<float>(66, 64001, 2);
+  narrow_rows_are_updated_and_summed<double>(10, 210005, 2);
 }
 
 TEST_CASE("fused: long columns are updated and summed") {

@@ -569,6 +569,37 @@ EIGEN_DONT_INLINE void add_columns(const Real* x, Index stride, Index columns, I
   });
 }
 
+// add_columns() of 8 columns of up to so many bytes, to the same bits, one column after the other.
+inline constexpr Index most_row_in_order = 2048;
+template <class Real>
+EIGEN_DONT_INLINE void add_columns_in_order(const Real* x, Index stride, Index lanes, Real* sums,
+                                            Real* losts, bool fresh, bool with_fold) {
+  using namespace Eigen::internal;
+  Real chains[2][most_row_in_order / static_cast<Index>(sizeof(Real))];
+  for (Index c = 0; c < 8; ++c, x += stride) {
+    Real* const chain = chains[c / 4];
+    if (c % 4 == 0) {
+      over_lanes<Real>(lanes, [=]<class P>(Index lane, P) {
+        pstoreu(chain + lane, sum_of_columns<1, 4, P>(x + lane, 0));
+      });
+    } else if (c < 7) {
+      over_lanes<Real>(lanes, [=]<class P>(Index lane, P) {
+        pstoreu(chain + lane, add_square(ploadu<P>(x + lane), ploadu<P>(chain + lane)));
+      });
+    } else {
+      over_lanes<Real>(lanes, [=, &chains]<class P>(Index lane, P) {
+        P sum = pset1<P>(Real(0)), lost = sum;
+        if (!fresh) sum = ploadu<P>(sums + lane), lost = ploadu<P>(losts + lane);
+        const P second = add_square(ploadu<P>(x + lane), ploadu<P>(chain + lane));
+        add_keeping_error(sum, lost, P(padd(ploadu<P>(chains[0] + lane), second)));
+        if (with_fold) fold(sum, lost);
+        pstoreu(sums + lane, sum);
+        pstoreu(losts + lane, lost);
+      });
+    }
+  }
+}
+
 // Adds the sums of the lanes [n, 2 n) to those of [0, n).
 template <class Real>
 EIGEN_DONT_INLINE void add_lanes(Real* sums, Real* losts, Index n) {
