@@ -210,7 +210,8 @@ void add_all() {
   }
   for (const Index channels : {16, 128, 1536}) add_kernels<Scalar>(channels);
   // Long and flat: few long vectors, many short ones.
-  for (const auto& [rows, cols] : {std::pair<Index, Index>{8, 1 << 21}, {1 << 21, 8}}) {
+  for (const auto& [rows, cols] :
+       {std::pair<Index, Index>{8, 1 << 21}, {128, 1 << 17}, {1 << 21, 8}}) {
     const Shape<ColMajor<Scalar>> shape(rows, cols);
     shape.limits();
     add_groupings(shape, false);
