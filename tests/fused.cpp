@@ -192,9 +192,11 @@ TEST_CASE("fused: narrow rows are updated and summed") {
   }
 }
 
-// A call sums them in the order of memory, a step 8 columns at a time.
+// A call sums rows of 256 bytes to 2 KiB in the order of memory, a step 8 columns at a time.
 TEST_CASE("fused: narrow rows that no cache holds are updated and summed") {
+  narrow_rows_are_updated_and_summed<float>(33, 128001, 2);
   narrow_rows_are_updated_and_summed<float>(66, 64001, 2);
+  narrow_rows_are_updated_and_summed<float>(600, 7001, 2);
   narrow_rows_are_updated_and_summed<double>(10, 210005, 2);
 }
 

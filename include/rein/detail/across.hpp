@@ -29,6 +29,10 @@ struct LaneNotes {
   Place places[block_lanes<Real>];
 };
 
+// Columns that are summed between two folds, which keep the second-order error of a float sum below
+// 1e-8 at any length.
+inline constexpr Index columns_to_fold = 128;
+
 // How many of the narrow rows of memory, without a gap between them, are taken as one, which fills
 // the packets: 10 x 784 takes a third to two thirds of the time so. Wider rows gain nothing, and
 // fewer lose: 16 x 120 took 1.4 times as long.
@@ -37,13 +41,9 @@ Index rows_to_join(Index width, Index rows) {
   constexpr Index narrow = 128 / static_cast<Index>(sizeof(Real)), wide = 64, most = 16;
   Index joined = 1;
   if (width >= narrow) return joined;
-  while (joined < most && joined * width < wide && joined * 128 < rows) joined *= 2;
+  while (joined < most && joined * width < wide && joined * columns_to_fold < rows) joined *= 2;
   return joined;
 }
-
-// Columns that are summed between two folds, which keep the second-order error of a float sum below
-// 1e-8 at any length.
-inline constexpr Index columns_to_fold = 128;
 
 // The vectors [first, first + vectors) of a view whose vectors lie across the memory, taken
 // together: a lane is one place in the block's part of a row of memory, and a vector is `inner`

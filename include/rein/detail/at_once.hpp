@@ -34,8 +34,7 @@ EIGEN_ALWAYS_INLINE bool constrain_at_once(const StridedView<Entry>& view,
   if (length < 1 || vectors * length > most_at_once) return false;
 
   const Index n = view.inner * components, stride = view.vector_stride * components;
-  const bool columns = n == 1 && stride == 1 && view.outer <= columns_to_fold &&
-                       rows_to_join<Real>(vectors, view.outer) == 1;
+  const bool columns = n == 1 && stride == 1 && view.outer <= columns_to_fold;
   // More long vectors are better summed roughly.
   const bool runs = n > 1 && view.outer == 1 && view.inner_stride == 1 &&
                     (n <= longest_short_vector<Real> || vectors < fewest_rough);

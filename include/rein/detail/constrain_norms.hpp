@@ -111,7 +111,7 @@ EIGEN_ALWAYS_INLINE Report pass_over(const View& view, const NormRule<typename V
 // What every norm constraint does: brings the norms of the grouping's vectors into the band. Each
 // of `with` is a tied(), a joint() or an only(), all of them checked before anything is written.
 template <class W, class G, class C, class... With>
-Report constrain_norms(W&& weights, const G& grouping, const C& constraint, const With&... with) {
+Report constrain_norms(W&& weights, G grouping, const C& constraint, const With&... with) {
   explain_weights<W>();
   constexpr bool known = ((is_tied<With> || is_joint<With> || is_only<With>)&&...);
   static_assert(known,
