@@ -67,6 +67,17 @@ void steps_are_a_step_and_a_call(int plans) {
   }
 }
 
+// Takes a step with a constraint of w, and one without and then a call of the other weights.
+template <class Fused, class Plain, class Matrix, class Gradient>
+rein::Report check_step(Fused& fused, Matrix& w, Plain& plain, Matrix& separate,
+                        const Gradient& gradient) {
+  const rein::Report report = fused.step(w, gradient);
+  plain.step(separate, gradient);
+  CHECK(report == fused.constraint()(separate));
+  CHECK(w == separate);
+  return report;
+}
+
 // Columns that are summed while they are updated. After a group of which many exceed the limit,
 // others are updated in pieces that do not end with a column.
 template <class Scalar>
@@ -89,10 +100,7 @@ void long_columns_are_updated_and_summed(Index rows, Index cols, int exceeding) 
   rein::Sgd plain{separate, {.learning_rate = 1e-4, .momentum = 0.5}};
   for (int step = 0; step < 3; ++step) {
     filled(gradient);
-    const rein::Report report = fused.step(w, gradient);
-    plain.step(separate, gradient);
-    CHECK(report == constraint(separate));
-    CHECK(w == separate);
+    const rein::Report report = check_step(fused, w, plain, separate, gradient);
     if (step == 0) CHECK(report.changed == exceeding);
   }
 }
@@ -123,11 +131,9 @@ void filters_are_updated_and_summed(Index rows, Index cols, Index length) {
     Matrix gradient(rows + 1, cols);
     gradient.topRows(rows) = filled(0.1);
     const bool computed = step % 2 == 1;
-    const rein::Report report = computed ? fused.step(w, 2 * gradient.topRows(rows))
-                                         : fused.step(w, gradient.topRows(rows));
-    plain.step(separate, (computed ? 2 : 1) * gradient.topRows(rows));
-    CHECK(report == constraint(separate));
-    CHECK(w == separate);
+    const auto block = gradient.topRows(rows);
+    const rein::Report report = computed ? check_step(fused, w, plain, separate, 2 * block)
+                                         : check_step(fused, w, plain, separate, block);
     if (step == 0) CHECK(report.changed > 0);
   }
 }
@@ -173,11 +179,7 @@ void narrow_rows_are_updated_and_summed(Index rows, Index cols, int steps = 20) 
   rein::Sgd plain{separate, {.learning_rate = 0.5}};
   for (int step = 0; step < steps; ++step) {
     const Matrix gradient = filled();
-    const rein::Report report = fused.step(w, gradient);
-    plain.step(separate, gradient);
-    CHECK(report == constraint(separate));
-    CHECK(report.changed == rows);
-    CHECK(w == separate);
+    CHECK(check_step(fused, w, plain, separate, gradient).changed == rows);
   }
 }
 

@@ -152,20 +152,21 @@ class LaneBlock {
     // x 128, took up to twice as long as 8 columns at a time.
     const Index step = direct_ && fits_first_cache() ? columns_to_fold : 8;
     const Index rows = view_.outer / joined_, lanes = joined_ * lanes_;
+    // Some vectors are summed in the order in which all of them are.
+    const Index run = has_whole_rows() ? lanes : lanes_, run_stride = joined_ * row_stride();
+    const bool ordered = in_order(run);
     for (Index o = 0; o < rows; o += step) {
       const Index end = (std::min)(o + step, rows);
       const bool with_fold = end % columns_to_fold == 0 || end == rows;
       refresh_to(end * joined_);
       if (direct_) {
-        // Some vectors are summed in the order in which all of them are.
-        const Index n = has_whole_rows() ? lanes : lanes_, stride = joined_ * row_stride();
-        for (Index lane = 0; lane < lanes; lane += n) {
+        for (Index lane = 0; lane < lanes; lane += run) {
           const Real* first = row(o * joined_ + lane / lanes_);
           Real *sums = sums_ + lane, *losts = losts_ + lane;
-          if (end - o == 8 && in_order(n)) {
-            add_columns_in_order(first, stride, n, sums, losts, o == 0, with_fold);
+          if (ordered && end - o == 8) {
+            add_columns_in_order(first, run_stride, run, sums, losts, o == 0, with_fold);
           } else {
-            add_columns(first, stride, end - o, n, sums, losts, o == 0, with_fold);
+            add_columns(first, run_stride, end - o, run, sums, losts, o == 0, with_fold);
           }
         }
       } else {

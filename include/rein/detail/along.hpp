@@ -80,6 +80,7 @@ class AlongVectors {
     return native_ && view_.outer == 1 && view_.vectors >= fewest_rough && length() > least &&
            length() * static_cast<Index>(sizeof(Real)) <= most;
   }
+  // A step sums in one chain instead of four.
   Real rough_error() const {
     return detail::rough_error<Real>(sums_are_refreshed() ? 4 * length() : length());
   }

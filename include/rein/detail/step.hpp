@@ -147,10 +147,9 @@ class ChunksInBuffer {
 };
 
 template <class X, bool RowMajor>
-inline constexpr bool are_chunks_in_memory =
-    has_strides<X>&& is_native<typename X::Scalar>&& bool(
-        X::IsRowMajor) == RowMajor&& X::InnerStrideAtCompileTime
-    == 1;
+inline constexpr bool are_chunks_in_memory = (has_strides<X> && is_native<typename X::Scalar> &&
+                                              bool(X::IsRowMajor) == RowMajor &&
+                                              X::InnerStrideAtCompileTime == 1);
 
 // Gives chunks of an expression's entries as Reals.
 template <class X, bool RowMajor>
