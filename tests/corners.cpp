@@ -307,17 +307,16 @@ void all_are_rescaled(const G& grouping, Index rows, Index cols) {
   Matrix<Scalar> w(rows, cols);
   for (Index i = 0; i < w.size(); ++i) w.data()[i] = static_cast<Scalar>(random.between(1, 2));
   constexpr bool by_row = std::is_same_v<G, rein::PerRow>;
-  const auto wide = w.template cast<long double>();
+  const Matrix<long double> wide = w.template cast<long double>();
   const Matrix<long double> norms = by_row ? Matrix<long double>(wide.rowwise().norm())
                                            : Matrix<long double>(wide.colwise().norm());
-  const Matrix<Scalar> before = w;
   const rein::MaxNorm constraint{0.5, grouping};
   CHECK(constraint(w).changed == norms.size());
   long double worst = 0;
   for (Index j = 0; j < cols; ++j) {
     for (Index i = 0; i < rows; ++i) {
-      const long double wanted = before(i, j) * (0.5L / norms(by_row ? i : j));
-      worst = std::max(worst, std::abs(w(i, j) / wanted - 1));
+      const long double wanted = wide(i, j) * (0.5L / norms(by_row ? i : j));
+      worst = std::max(worst, std::abs(static_cast<long double>(w(i, j)) / wanted - 1));
     }
   }
   CHECK(worst <= 4 * static_cast<long double>(Eigen::NumTraits<Scalar>::epsilon()));
@@ -674,6 +673,11 @@ TEST_CASE("corners: more weights than a core's cache holds") {
   all_are_rescaled<float>(rein::per_col, 200, 6000);
   all_are_rescaled<float>(rein::per_col, 9, 130000);
   all_are_rescaled<double>(rein::per_col, 1031, 600);
+  all_are_rescaled<float>(rein::per_row, 1500, 1501);
+  all_are_rescaled<float>(rein::per_row, 12, 50003);
+  all_are_rescaled<float>(rein::per_row, 4097, 193);
+  all_are_rescaled<double>(rein::per_row, 2048, 193);
+  all_are_rescaled<Eigen::half>(rein::per_row, 1203, 903);
 }
 
 TEST_CASE("corners: what lies around the weights does not matter") {

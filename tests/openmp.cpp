@@ -1,5 +1,6 @@
 // Built with OpenMP, where large calls use as many threads as Eigen does.
 
+#include <complex>
 #include <cstring>
 #include <map>
 #include <string>
@@ -100,6 +101,31 @@ TEMPLATE_TEST_CASE("openmp: a constraint gives the same bits for any number of t
   constrains_alike<TestType>(540, 600, rein::per_filter("hwio", {3, 3, 180, 200}));
   // Not worth a second thread.
   constrains_alike<TestType>(9, 7, rein::per_row);
+}
+
+TEST_CASE("openmp: entries that are not adjacent floats or doubles") {
+  constrains_alike<Eigen::half>(1203, 903, rein::per_row);
+  constrains_alike<std::complex<float>>(503, 601, rein::per_row);
+
+  const Eigen::MatrixXf start = uneven<Eigen::MatrixXf>(703, 907);
+  same_for_any_number_of_threads([&] {
+    Eigen::MatrixXf w = start;
+    auto block = w.block(2, 1, 700, 901);
+    const rein::Report report = rein::MaxNorm{20.0, rein::per_row}(block);
+    return std::pair(w, report);
+  });
+}
+
+TEST_CASE("openmp: a listed row becomes what a full call makes of it") {
+  Eigen::setNbThreads(3);
+  const Eigen::MatrixXf start = uneven<Eigen::MatrixXf>(703, 907);
+  const rein::MaxNorm max_norm{13.0, rein::per_row};
+  Eigen::MatrixXf all = start, some = start;
+  max_norm(all);
+  const std::vector<int> rows{0, 4, 5, 8, 702};
+  CHECK(max_norm(some, rein::only(rows)).changed > 0);
+  for (const int row : rows) CHECK(some.row(row) == all.row(row));
+  Eigen::setNbThreads(0);
 }
 
 TEST_CASE("openmp: a step gives the same bits for any number of threads") {

@@ -5,6 +5,7 @@
 
 #include <Eigen/Core>
 
+#include <rein/detail/parallel.hpp>
 #include <rein/detail/refresh.hpp>
 #include <rein/detail/scalar.hpp>
 #include <rein/detail/scale.hpp>
@@ -45,6 +46,22 @@ Index rows_to_join(Index width, Index rows) {
   return joined;
 }
 
+// In how many parts the rows of memory are summed, each part by one thread. Always the same ones,
+// so that the number of threads does not show in the result; to one thread, parts of 128 rows cost
+// 1.03 times as long as none. Threads that share the vectors instead prefetch in each row what the
+// others write: two of them took 0.9 to 4 times as long as one for a step of Adam on 1024 x 1024
+// floats, and take 0.5 now. Rows of more than half a block are long enough for that.
+template <class Entry>
+Index parts_of_rows(const StridedView<Entry>& view) {
+  using Traits = ScalarTraits<std::remove_const_t<Entry>>;
+  constexpr Index shortest = 64, most = 16;
+  const Index width = view.vectors * view.inner * Traits::components;
+  if (width > block_lanes<typename Traits::Real> / 2) return 1;
+  const Index bytes = view.vectors * view.length() * static_cast<Index>(sizeof(Entry));
+  const Index parts = (std::min)({view.outer / shortest, bytes / (2 * worth_a_thread), most});
+  return (std::max)(parts, Index(1));
+}
+
 // The vectors [first, first + vectors) of a view whose vectors lie across the memory, taken
 // together: a lane is one place in the block's part of a row of memory, and a vector is `inner`
 // adjacent lanes.
@@ -79,19 +96,39 @@ class LaneBlock {
     return view_.outer <= most_columns ? few_square_sums() : many_square_sums();
   }
 
+  // The same by several threads: first the sums of one of the parts_of_rows() are put into 2 *
+  // lanes() numbers, then those of all parts are added up.
+  void sum_part(Index part, Real* sums) {
+    add_part(part, 0);
+    std::copy_n(sums_, lanes_, sums);
+    std::copy_n(losts_, lanes_, sums + lanes_);
+  }
+  Real* square_sums(const Real* sums_of_parts) {
+    for (Index p = 0; p < parts_of_rows(view_); ++p, sums_of_parts += 2 * lanes_) {
+      const Index lane = p == 0 ? 0 : lanes_;
+      std::copy_n(sums_of_parts, lanes_, sums_ + lane);
+      std::copy_n(sums_of_parts + lanes_, lanes_, losts_ + lane);
+      if (p != 0) add_lanes(sums_, losts_, lanes_);
+    }
+    return sums_of_vectors();
+  }
+
   // Where to put the vectors' factors after square_sums().
   Real* factors() { return losts_; }
 
   // Multiplies the vectors by their factors, of which so many are not 1; the others are not written
   // to.
-  void scale(Index changed) {
+  void scale(Index changed) { scale(changed, 0, view_.outer); }
+
+  // The same in the rows [begin, end) of memory.
+  void scale(Index changed, Index begin, Index end) {
     if (changed == 0) return;
     if (direct_ && changed == vectors_) {
-      scale_all();
+      scale_all(begin, end);
     } else if (direct_ && fits_first_cache() && 4 * changed <= vectors_) {
       scale_each();
     } else {
-      scale_noted(note_places());
+      scale_noted(note_places(), begin, end);
     }
   }
 
@@ -135,7 +172,7 @@ class LaneBlock {
   }
 
   EIGEN_STRONG_INLINE Real* few_square_sums() {
-    refresh_to(view_.outer);
+    refresh_rows(0, view_.outer);
     if (direct_) {
       sum_few_columns(row(0), row_stride(), view_.outer, lanes_, sums_);
     } else {
@@ -147,54 +184,83 @@ class LaneBlock {
     return sums_;
   }
 
-  EIGEN_DONT_INLINE Real* many_square_sums() {
+  Real* many_square_sums() {
+    const Index parts = parts_of_rows(view_);
+    add_part(0, 0);
+    for (Index p = 1; p < parts; ++p) {
+      add_part(p, lanes_);
+      add_lanes(sums_, losts_, lanes_);
+    }
+    return sums_of_vectors();
+  }
+
+  // Sums one of the parts_of_rows() into the lanes from `lane` on.
+  void add_part(Index part, Index lane) {
+    const Index parts = parts_of_rows(view_);
+    add_rows(view_.outer * part / parts, view_.outer * (part + 1) / parts, sums_ + lane,
+             losts_ + lane);
+  }
+
+  // Sums the rows [begin, end) of memory, lane by lane.
+  EIGEN_DONT_INLINE void add_rows(Index begin, Index end, Real* sums, Real* losts) {
     // What the first cache holds is summed in registers, lane by lane: more than that, such as 128
     // x 128, took up to twice as long as 8 columns at a time.
     const Index step = direct_ && fits_first_cache() ? columns_to_fold : 8;
-    const Index rows = view_.outer / joined_, lanes = joined_ * lanes_;
+    const Index rows = (end - begin) / joined_, lanes = joined_ * lanes_;
     // Some vectors are summed in the order in which all of them are.
     const Index run = has_whole_rows() ? lanes : lanes_, run_stride = joined_ * row_stride();
     const bool ordered = in_order(run);
+    Index refreshed = begin;
+    const auto refresh_to = [&](Index wanted) {
+      // About 1024 entries at a time.
+      if (!refresh_ || refreshed >= wanted) return;
+      const Index ahead = refreshed + 1024 / (lanes_ / Traits::components);
+      const Index last = (std::min)((std::max)(wanted, ahead), end);
+      refresh_rows(refreshed, last);
+      refreshed = last;
+    };
     for (Index o = 0; o < rows; o += step) {
-      const Index end = (std::min)(o + step, rows);
-      const bool with_fold = end % columns_to_fold == 0 || end == rows;
-      refresh_to(end * joined_);
+      const Index last = (std::min)(o + step, rows);
+      const bool with_fold = last % columns_to_fold == 0 || last == rows;
+      refresh_to(begin + last * joined_);
       if (direct_) {
         for (Index lane = 0; lane < lanes; lane += run) {
-          const Real* first = row(o * joined_ + lane / lanes_);
-          Real *sums = sums_ + lane, *losts = losts_ + lane;
-          if (ordered && end - o == 8) {
-            add_columns_in_order(first, run_stride, run, sums, losts, o == 0, with_fold);
+          const Real* first = row(begin + o * joined_ + lane / lanes_);
+          if (ordered && last - o == 8) {
+            add_columns_in_order(first, run_stride, run, sums + lane, losts + lane, o == 0,
+                                 with_fold);
           } else {
-            add_columns(first, run_stride, end - o, run, sums, losts, o == 0, with_fold);
+            add_columns(first, run_stride, last - o, run, sums + lane, losts + lane, o == 0,
+                        with_fold);
           }
         }
       } else {
-        convert(o, end - o, [&](const Real* reals, Index stride, Index lane, Index n) {
-          add_columns(reals, stride, end - o, n, sums_ + lane, losts_ + lane, o == 0, with_fold);
+        convert(begin + o, last - o, [&](const Real* reals, Index stride, Index lane, Index n) {
+          add_columns(reals, stride, last - o, n, sums + lane, losts + lane, o == 0, with_fold);
         });
       }
     }
-    for (Index half = joined_ / 2; half > 0; half /= 2) add_lanes(sums_, losts_, half * lanes_);
-    if (const Index rest = view_.outer % joined_; rest != 0) {
-      refresh_to(view_.outer);
-      add_columns(row(view_.outer - rest), row_stride(), rest, lanes_, sums_, losts_, false, true);
+    for (Index half = joined_ / 2; half > 0; half /= 2) add_lanes(sums, losts, half * lanes_);
+    if (const Index rest = (end - begin) % joined_; rest != 0) {
+      refresh_to(end);
+      add_columns(row(end - rest), row_stride(), rest, lanes_, sums, losts, false, true);
     }
+  }
+
+  Real* sums_of_vectors() {
     if (width_ != 1) join_lanes([this](Index lane) { return losts_[lane]; });
     return sums_;
   }
 
-  // Refreshes the rows before `end`, and as many after it as make up about 1024 entries.
-  void refresh_to(Index end) {
-    if (!refresh_ || refreshed_ >= end) return;
+  // Refreshes the rows [begin, end) of memory.
+  void refresh_rows(Index begin, Index end) const {
+    if (!refresh_) return;
     const Index places = lanes_ / Traits::components;
-    const Index last = (std::min)((std::max)(end, refreshed_ + 1024 / places), view_.outer);
     if (view_.outer_stride == places) {
-      refresh_(view_.at(refreshed_, first_), (last - refreshed_) * places);
+      refresh_(view_.at(begin, first_), (end - begin) * places);
     } else {
-      for (Index o = refreshed_; o < last; ++o) refresh_(view_.at(o, first_), places);
+      for (Index o = begin; o < end; ++o) refresh_(view_.at(o, first_), places);
     }
-    refreshed_ = last;
   }
 
   // Calls use(reals, stride, lane, n) for at most 32 columns, converted to Reals, n lanes at a
@@ -239,18 +305,18 @@ class LaneBlock {
 
   // Rows of up to 1 KiB are scaled in fours, which load the factors once: 256 x 256 took 1.3 times
   // as long one by one. From memory 128 x 131072 took 1.7 to 2 times as long in fours.
-  void scale_all() {
+  void scale_all(Index begin, Index end) {
     spread_factors(vectors_);
-    const Index joined = has_whole_rows() ? joined_ : 1;
-    const Index rows = view_.outer / joined, lanes = joined * lanes_;
+    const Index joined = has_whole_rows() ? joined_ : 1, lanes = joined * lanes_;
     const Index stride = joined * row_stride();
     for (Index lane = lanes_; lane < lanes; ++lane) losts_[lane] = losts_[lane - lanes_];
-    Index o = 0;
+    Index o = begin;
     if (stride * static_cast<Index>(sizeof(Real)) <= 1024 && !from_memory()) {
-      for (; o + 4 <= rows; o += 4) scale_columns(row(o * joined), stride, 4, losts_, lanes);
+      for (; o + 4 * joined <= end; o += 4 * joined)
+        scale_columns(row(o), stride, 4, losts_, lanes);
     }
-    for (; o < rows; ++o) scale_columns(row(o * joined), 0, 1, losts_, lanes);
-    for (o = rows * joined; o < view_.outer; ++o) scale_columns(row(o), 0, 1, losts_, lanes_);
+    for (; o + joined <= end; o += joined) scale_columns(row(o), 0, 1, losts_, lanes);
+    for (; o < end; ++o) scale_columns(row(o), 0, 1, losts_, lanes_);
   }
 
   // A few vectors that are in the first cache, one after another: a list of places took 1.7 times
@@ -292,7 +358,7 @@ class LaneBlock {
 
   // Places that follow each other are scaled by packets. Scattered ones are taken one by one from
   // the list: twice as fast as a run for each, where a tenth of the lanes is noted.
-  void scale_noted(Index noted) {
+  void scale_noted(Index noted, Index first, Index last) {
     Place ends[block_lanes<Real> / 4 + 1];  // of pieces of the list, adjacent and scattered in turn
     Index pieces = 0;
     constexpr Index worth_a_run = 8;
@@ -304,7 +370,7 @@ class LaneBlock {
       }
     }
     ends[pieces] = static_cast<Place>(noted);
-    for (Index o = 0; o < view_.outer; ++o) {
+    for (Index o = first; o < last; ++o) {
       Index begin = 0;
       for (Index p = 0; p <= pieces; begin = ends[p++]) {
         const Index n = ends[p] - begin;
@@ -336,7 +402,6 @@ class LaneBlock {
   Index first_, vectors_, width_, lanes_;
   Index joined_ = 1;  // rows of memory that are taken as one
   bool direct_;       // whether a row of the block's lanes is adjacent Reals in memory
-  Index refreshed_ = 0;
 };
 
 }  // namespace rein::detail

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include <Eigen/Core>
 
@@ -152,16 +153,16 @@ class NormPass {
   // All vectors: in blocks, and by more than one thread where that pays.
   EIGEN_DONT_INLINE Report all() const {
     const Index bytes = view_.vectors * view_.length() * static_cast<Index>(sizeof(Scalar));
-    // In the cores' own caches a thread gets at least a page of each row of memory, where vectors
-    // lie across it: else they prefetch what the others write, and two of them took 2.4 times as
-    // long as one to scale 512 x 512, 1.6 times for a step of Adam. From 4 MiB on narrower parts
-    // are worth it.
-    constexpr Index cached = 2 << 20, page = 4096;
-    constexpr Index size = static_cast<Index>(sizeof(Scalar));
-    const Index part = bytes > cached ? long_run * size : page;
-    const Index run = (std::max)(view_.inner, Index(1)) * size;
-    const Index grain = view_.inner < long_run ? part / run : 1;
+    // A thread gets at least a page of each row of memory.
+    const Index run = (std::max)(view_.inner, Index(1)) * static_cast<Index>(sizeof(Scalar));
+    const Index grain = view_.inner < long_run ? 4096 / run : 1;
     if (threads_for(view_.vectors, bytes) == 1) return some(0, view_.vectors);
+#if defined(EIGEN_HAS_OPENMP)
+    if constexpr (is_strided<View>) {
+      const Index parts = lies_along(view_) ? 1 : parts_of_rows(view_);
+      if (threads_for(parts, bytes) > 1) return across_in_parts(parts, bytes);
+    }
+#endif
     Report total;
     in_parallel(view_.vectors, grain, bytes, [&](Index begin, Index end) {
       const Report report = some(begin, end);
@@ -333,6 +334,33 @@ class NormPass {
       joint_.add_squares(first, vectors, square_sums);
       block.scale(decide(first, vectors, square_sums, block.factors(), tally));
     });
+  }
+
+  // By several threads, each of which takes some rows of memory.
+  Report across_in_parts(Index parts, Index bytes) const {
+    const Index vectors = view_.vectors;
+    const Index lanes = vectors * view_.inner * components;
+    std::vector<Real> sums_of_parts(static_cast<std::size_t>(2 * lanes * parts));
+    in_parallel(parts, 1, bytes, [&](Index begin, Index end) {
+      LaneNotes<Real> notes;
+      LaneBlock block(view_, 0, vectors, notes, refresh_);
+      for (Index p = begin; p < end; ++p) block.sum_part(p, sums_of_parts.data() + 2 * lanes * p);
+    });
+    LaneNotes<Real> notes;
+    LaneBlock block(view_, 0, vectors, notes);
+    Real* square_sums = block.square_sums(sums_of_parts.data());
+    joint_.add_squares(0, vectors, square_sums);
+    Tally tally;
+    const Index changed = decide(0, vectors, square_sums, block.factors(), tally);
+    if (changed != 0) {
+      in_parallel(view_.outer, 1, bytes, [&](Index begin, Index end) {
+        LaneNotes<Real> own;
+        LaneBlock part(view_, 0, vectors, own);
+        std::copy_n(block.factors(), vectors, part.factors());
+        part.scale(changed, begin, end);
+      });
+    }
+    return tally.report(vectors);
   }
 
   // Finds what the vectors [first, first + count) are to be multiplied by, 1 for those that stay;

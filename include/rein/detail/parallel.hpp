@@ -8,12 +8,14 @@
 
 namespace rein::detail {
 
+// To start a thread takes some 10 us, in which so many bytes are read.
+inline constexpr Index worth_a_thread = 256 * 1024;
+
 // How many threads to use for `bytes` of memory that come in so many pieces: as many as Eigen uses,
 // if the program is compiled with OpenMP, is not in a parallel region already, and there is enough
-// for each: to start a thread takes some 10 us, in which 256 KiB are read.
+// for each.
 inline Index threads_for([[maybe_unused]] Index pieces, [[maybe_unused]] Index bytes) {
 #if defined(EIGEN_HAS_OPENMP)
-  constexpr Index worth_a_thread = 256 * 1024;
   if (bytes < 2 * worth_a_thread || omp_in_parallel()) return 1;
   return (std::min)({static_cast<Index>(Eigen::nbThreads()), pieces, bytes / worth_a_thread});
 #else
