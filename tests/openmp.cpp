@@ -54,13 +54,16 @@ template <class Scalar, class G>
 void constrains_alike(Index rows, Index cols, const G& grouping) {
   using W = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>;
   const W start = uneven<W>(rows, cols);
-  const double limit = static_cast<double>(rein::norms(W::Random(rows, cols), grouping).mean());
-  INFO(rows << " x " << cols << ", limit " << limit);
-  same_for_any_number_of_threads([&] {
-    W w = start;
-    const rein::Report report = rein::MaxNorm{limit, grouping}(w);
-    return std::pair(w, report);
-  });
+  const double mean = static_cast<double>(rein::norms(W::Random(rows, cols), grouping).mean());
+  for (const double limit : {mean, 100 * mean}) {
+    INFO(rows << " x " << cols << ", limit " << limit);
+    same_for_any_number_of_threads([&] {
+      W w = start;
+      const rein::Report report = rein::MaxNorm{limit, grouping}(w);
+      CHECK((report.changed != 0) == (limit == mean && report.nonfinite < report.checked));
+      return std::pair(w, report);
+    });
+  }
 }
 
 }  // namespace
