@@ -1,6 +1,8 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
+#include <cstddef>
 #include <cstdint>
 
 #include <Eigen/Core>
@@ -46,20 +48,26 @@ Index rows_to_join(Index width, Index rows) {
   return joined;
 }
 
-// In how many parts the rows of memory are summed, each part by one thread. Always the same ones,
-// so that the number of threads does not show in the result; to one thread, parts of 128 rows cost
-// 1.03 times as long as none. Threads that share the vectors instead prefetch in each row what the
-// others write: two of them took 0.9 to 4 times as long as one for a step of Adam on 1024 x 1024
-// floats, and take 0.5 now. Rows of more than half a block are long enough for that.
+// Room for the sums of several parts of the rows: 128 KiB, and as much for what they have lost.
+template <class Real>
+inline constexpr Index lanes_of_parts = 4 * block_lanes<Real>;
+
+// In how many parts the rows of memory are summed, each part by one thread: a power of two, for
+// twos and fours of threads. Always the same ones, so that the number of threads does not show in
+// the result; to one thread, parts of 128 rows cost 1.03 times as long as none. Threads that share
+// the vectors instead prefetch in each row what the others write: two of them took 0.9 to 4 times
+// as long as one for a step of Adam on 1024 x 1024 floats, and take 0.5 now. Rows of more than half
+// a block are long enough for that.
 template <class Entry>
 Index parts_of_rows(const StridedView<Entry>& view) {
   using Traits = ScalarTraits<std::remove_const_t<Entry>>;
-  constexpr Index shortest = 64, most = 16;
+  constexpr Index lanes = block_lanes<typename Traits::Real>, shortest = 96, most = 16;
   const Index width = view.vectors * view.inner * Traits::components;
-  if (width > block_lanes<typename Traits::Real> / 2) return 1;
+  if (width > lanes / 2) return 1;
   const Index bytes = view.vectors * view.length() * static_cast<Index>(sizeof(Entry));
-  const Index parts = (std::min)({view.outer / shortest, bytes / (2 * worth_a_thread), most});
-  return (std::max)(parts, Index(1));
+  const Index parts = (std::min)({view.outer / shortest, bytes / worth_a_thread, most,
+                                  lanes_of_parts<typename Traits::Real> / width});
+  return static_cast<Index>(std::bit_floor(static_cast<std::size_t>((std::max)(parts, Index(1)))));
 }
 
 // The vectors [first, first + vectors) of a view whose vectors lie across the memory, taken
@@ -96,48 +104,34 @@ class LaneBlock {
     return view_.outer <= most_columns ? few_square_sums() : many_square_sums();
   }
 
-  // The same by several threads: first the sums of one of the parts_of_rows() are put into 2 *
-  // lanes() numbers, then those of all parts are added up.
-  void sum_part(Index part, Real* sums) {
-    add_part(part, 0);
-    std::copy_n(sums_, lanes_, sums);
-    std::copy_n(losts_, lanes_, sums + lanes_);
-  }
-  Real* square_sums(const Real* sums_of_parts) {
-    for (Index p = 0; p < parts_of_rows(view_); ++p, sums_of_parts += 2 * lanes_) {
-      const Index lane = p == 0 ? 0 : lanes_;
-      std::copy_n(sums_of_parts, lanes_, sums_ + lane);
-      std::copy_n(sums_of_parts + lanes_, lanes_, losts_ + lane);
-      if (p != 0) add_lanes(sums_, losts_, lanes_);
-    }
-    return sums_of_vectors();
-  }
-
   // Where to put the vectors' factors after square_sums().
   Real* factors() { return losts_; }
 
   // Multiplies the vectors by their factors, of which so many are not 1; the others are not written
   // to.
-  void scale(Index changed) { scale(changed, 0, view_.outer); }
-
-  // The same in the rows [begin, end) of memory.
-  void scale(Index changed, Index begin, Index end) {
+  void scale(Index changed) {
     if (changed == 0) return;
-    if (direct_ && changed == vectors_) {
-      scale_all(begin, end);
-    } else if (direct_ && fits_first_cache() && 4 * changed <= vectors_) {
-      scale_each();
-    } else {
-      scale_noted(note_places(), begin, end);
+    if (direct_ && changed != vectors_ && fits_first_cache() && 4 * changed <= vectors_) {
+      return scale_each();
     }
+    const bool all = direct_ && changed == vectors_;
+    const Index noted = all ? repeat_factors() : note_places();
+    const Index parts = parts_of_rows(view_);
+    in_parallel(parts, 1, bytes(), [&](Index begin, Index end) {
+      if (all) {
+        scale_all(first_row(begin, parts), first_row(end, parts), noted);
+      } else {
+        scale_noted(first_row(begin, parts), first_row(end, parts), noted);
+      }
+    });
   }
 
  private:
   using Place = typename LaneNotes<Real>::Place;
 
-  bool fits_first_cache() const {
-    return lanes_ * view_.outer * static_cast<Index>(sizeof(Real)) <= first_cache;
-  }
+  Index bytes() const { return lanes_ * view_.outer * static_cast<Index>(sizeof(Real)); }
+
+  bool fits_first_cache() const { return bytes() <= first_cache; }
 
   // Whether all vectors are more than a last cache holds.
   bool from_memory() const {
@@ -186,23 +180,42 @@ class LaneBlock {
 
   Real* many_square_sums() {
     const Index parts = parts_of_rows(view_);
-    add_part(0, 0);
-    for (Index p = 1; p < parts; ++p) {
-      add_part(p, lanes_);
-      add_lanes(sums_, losts_, lanes_);
+    if (threads_for(parts, bytes()) > 1) {
+      add_parts_by_threads(parts);
+    } else {
+      add_part(0, parts, sums_, losts_);
+      for (Index p = 1; p < parts; ++p) {
+        Real *sums = sums_ + lanes_, *losts = losts_ + lanes_;
+        add_part(p, parts, sums, losts);
+        add_lanes(sums_, losts_, sums, losts, lanes_);
+      }
     }
-    return sums_of_vectors();
+    if (width_ != 1) join_lanes([this](Index lane) { return losts_[lane]; });
+    return sums_;
   }
 
-  // Sums one of the parts_of_rows() into the lanes from `lane` on.
-  void add_part(Index part, Index lane) {
-    const Index parts = parts_of_rows(view_);
-    add_rows(view_.outer * part / parts, view_.outer * (part + 1) / parts, sums_ + lane,
-             losts_ + lane);
+  EIGEN_DONT_INLINE void add_parts_by_threads(Index parts) {
+    alignas(64) Real sums[lanes_of_parts<Real>], losts[lanes_of_parts<Real>];
+    const Index room = joined_ * lanes_;
+    in_parallel(parts, 1, bytes(), [&](Index begin, Index end) {
+      for (Index p = begin; p < end; ++p) add_part(p, parts, sums + p * room, losts + p * room);
+    });
+    std::copy_n(sums, lanes_, sums_);
+    std::copy_n(losts, lanes_, losts_);
+    for (Index p = 1; p < parts; ++p) {
+      add_lanes(sums_, losts_, sums + p * room, losts + p * room, lanes_);
+    }
+  }
+
+  // Where a part of the rows of memory begins, and the one before it ends.
+  Index first_row(Index part, Index parts) const { return view_.outer * part / parts; }
+
+  void add_part(Index part, Index parts, Real* sums, Real* losts) const {
+    add_rows(first_row(part, parts), first_row(part + 1, parts), sums, losts);
   }
 
   // Sums the rows [begin, end) of memory, lane by lane.
-  EIGEN_DONT_INLINE void add_rows(Index begin, Index end, Real* sums, Real* losts) {
+  EIGEN_DONT_INLINE void add_rows(Index begin, Index end, Real* sums, Real* losts) const {
     // What the first cache holds is summed in registers, lane by lane: more than that, such as 128
     // x 128, took up to twice as long as 8 columns at a time.
     const Index step = direct_ && fits_first_cache() ? columns_to_fold : 8;
@@ -240,16 +253,13 @@ class LaneBlock {
         });
       }
     }
-    for (Index half = joined_ / 2; half > 0; half /= 2) add_lanes(sums, losts, half * lanes_);
+    for (Index half = joined_ / 2 * lanes_; half >= lanes_; half /= 2) {
+      add_lanes(sums, losts, sums + half, losts + half, half);
+    }
     if (const Index rest = (end - begin) % joined_; rest != 0) {
       refresh_to(end);
       add_columns(row(end - rest), row_stride(), rest, lanes_, sums, losts, false, true);
     }
-  }
-
-  Real* sums_of_vectors() {
-    if (width_ != 1) join_lanes([this](Index lane) { return losts_[lane]; });
-    return sums_;
   }
 
   // Refreshes the rows [begin, end) of memory.
@@ -303,13 +313,19 @@ class LaneBlock {
     }
   }
 
+  // From a factor for each vector to one for each lane of the rows that are taken as one; returns
+  // how many these are.
+  Index repeat_factors() {
+    spread_factors(vectors_);
+    const Index lanes = has_whole_rows() ? joined_ * lanes_ : lanes_;
+    for (Index lane = lanes_; lane < lanes; ++lane) losts_[lane] = losts_[lane - lanes_];
+    return lanes;
+  }
+
   // Rows of up to 1 KiB are scaled in fours, which load the factors once: 256 x 256 took 1.3 times
   // as long one by one. From memory 128 x 131072 took 1.7 to 2 times as long in fours.
-  void scale_all(Index begin, Index end) {
-    spread_factors(vectors_);
-    const Index joined = has_whole_rows() ? joined_ : 1, lanes = joined * lanes_;
-    const Index stride = joined * row_stride();
-    for (Index lane = lanes_; lane < lanes; ++lane) losts_[lane] = losts_[lane - lanes_];
+  void scale_all(Index begin, Index end, Index lanes) const {
+    const Index joined = lanes / lanes_, stride = joined * row_stride();
     Index o = begin;
     if (stride * static_cast<Index>(sizeof(Real)) <= 1024 && !from_memory()) {
       for (; o + 4 * joined <= end; o += 4 * joined)
@@ -358,7 +374,7 @@ class LaneBlock {
 
   // Places that follow each other are scaled by packets. Scattered ones are taken one by one from
   // the list: twice as fast as a run for each, where a tenth of the lanes is noted.
-  void scale_noted(Index noted, Index first, Index last) {
+  void scale_noted(Index first, Index last, Index noted) const {
     Place ends[block_lanes<Real> / 4 + 1];  // of pieces of the list, adjacent and scattered in turn
     Index pieces = 0;
     constexpr Index worth_a_run = 8;
@@ -384,7 +400,7 @@ class LaneBlock {
     }
   }
 
-  void scale_places(Index o, Index begin, Index n) {
+  void scale_places(Index o, Index begin, Index n) const {
     const Place* places = places_ + begin;
     const Real* by = losts_ + begin;
     if (direct_) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <vector>
 
 #include <Eigen/Core>
 
@@ -156,13 +155,7 @@ class NormPass {
     // A thread gets at least a page of each row of memory.
     const Index run = (std::max)(view_.inner, Index(1)) * static_cast<Index>(sizeof(Scalar));
     const Index grain = view_.inner < long_run ? 4096 / run : 1;
-    if (threads_for(view_.vectors, bytes) == 1) return some(0, view_.vectors);
-#if defined(EIGEN_HAS_OPENMP)
-    if constexpr (is_strided<View>) {
-      const Index parts = lies_along(view_) ? 1 : parts_of_rows(view_);
-      if (threads_for(parts, bytes) > 1) return across_in_parts(parts, bytes);
-    }
-#endif
+    if (threads_for(view_.vectors, bytes) == 1 || shares_rows()) return some(0, view_.vectors);
     Report total;
     in_parallel(view_.vectors, grain, bytes, [&](Index begin, Index end) {
       const Report report = some(begin, end);
@@ -336,33 +329,6 @@ class NormPass {
     });
   }
 
-  // By several threads, each of which takes some rows of memory.
-  Report across_in_parts(Index parts, Index bytes) const {
-    const Index vectors = view_.vectors;
-    const Index lanes = vectors * view_.inner * components;
-    std::vector<Real> sums_of_parts(static_cast<std::size_t>(2 * lanes * parts));
-    in_parallel(parts, 1, bytes, [&](Index begin, Index end) {
-      LaneNotes<Real> notes;
-      LaneBlock block(view_, 0, vectors, notes, refresh_);
-      for (Index p = begin; p < end; ++p) block.sum_part(p, sums_of_parts.data() + 2 * lanes * p);
-    });
-    LaneNotes<Real> notes;
-    LaneBlock block(view_, 0, vectors, notes);
-    Real* square_sums = block.square_sums(sums_of_parts.data());
-    joint_.add_squares(0, vectors, square_sums);
-    Tally tally;
-    const Index changed = decide(0, vectors, square_sums, block.factors(), tally);
-    if (changed != 0) {
-      in_parallel(view_.outer, 1, bytes, [&](Index begin, Index end) {
-        LaneNotes<Real> own;
-        LaneBlock part(view_, 0, vectors, own);
-        std::copy_n(block.factors(), vectors, part.factors());
-        part.scale(changed, begin, end);
-      });
-    }
-    return tally.report(vectors);
-  }
-
   // Finds what the vectors [first, first + count) are to be multiplied by, 1 for those that stay;
   // returns how many do not. Where all stay, the factors are not written.
   Index decide(Index first, Index count, const Real* square_sums, Real* factors,
@@ -459,6 +425,15 @@ class NormPass {
     if (careful_rescale(vectors(), v, factor)) {
       ++tally.changed;
       changed_(v, factor);
+    }
+  }
+
+  // Whether threads share the rows of memory of a block, not the vectors.
+  bool shares_rows() const {
+    if constexpr (is_strided<View>) {
+      return !lies_along(view_) && parts_of_rows(view_) > 1;
+    } else {
+      return false;
     }
   }
 

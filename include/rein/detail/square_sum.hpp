@@ -600,14 +600,14 @@ EIGEN_DONT_INLINE void add_columns_in_order(const Real* x, Index stride, Index l
   }
 }
 
-// Adds the sums of the lanes [n, 2 n) to those of [0, n).
+// Adds n lanes' other sums to theirs.
 template <class Real>
-EIGEN_DONT_INLINE void add_lanes(Real* sums, Real* losts, Index n) {
+EIGEN_DONT_INLINE void add_lanes(Real* sums, Real* losts, const Real* other_sums,
+                                 const Real* other_losts, Index n) {
   using namespace Eigen::internal;
   over_lanes<Real>(n, [=]<class P>(Index lane, P) {
-    P sum = ploadu<P>(sums + lane);
-    P lost = padd(ploadu<P>(losts + lane), ploadu<P>(losts + n + lane));
-    add_keeping_error(sum, lost, ploadu<P>(sums + n + lane));
+    P sum = ploadu<P>(sums + lane), lost = ploadu<P>(losts + lane);
+    add_keeping_errors(sum, lost, ploadu<P>(other_sums + lane), ploadu<P>(other_losts + lane));
     fold(sum, lost);
     pstoreu(sums + lane, sum);
     pstoreu(losts + lane, lost);
