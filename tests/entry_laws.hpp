@@ -17,14 +17,21 @@
 namespace laws {
 
 /// Entries about the bounds, at the ends of the scalar's range, zeros of both signs, NaN and Inf.
-inline void fill_about(oracle::Weights& w, double low, double high, Random& random) {
+/// Where just a few are to be outside, the others are within the bounds and nearly all finite.
+inline void fill_about(oracle::Weights& w, double low, double high, bool few_outside,
+                       Random& random) {
   constexpr double inf = std::numeric_limits<double>::infinity();
   const double top = w.format.largest(), bottom = w.format.smallest();
   const double odd[] = {
       0.0, -0.0, std::numeric_limits<double>::quiet_NaN(), inf, -inf, top, -top, bottom, -bottom,
       low, high};
   for (double& number : w.numbers) {
-    number = random.chance(0.2) ? random.one_of(odd) : random.between(2 * low - 1, 2 * high + 1);
+    if (few_outside && !random.chance(0.002)) {
+      number = random.chance(0.1) && low <= 0 && high >= 0 ? -0.0 : random.between(low, high);
+      continue;
+    }
+    number = random.chance(few_outside ? 0.1 : 0.2) ? random.one_of(odd)
+                                                    : random.between(2 * low - 1, 2 * high + 1);
   }
 }
 
@@ -73,15 +80,23 @@ void bounds_hold_everywhere(const Constraint& constraint, double low, double hig
   Random random(5);
   INFO("REIN_TEST_SEED=" << seed());
   const double finite_low = std::max(low, -10.0), finite_high = std::min(high, 10.0);
-  for (const auto& [rows, cols] :
-       {std::pair<Index, Index>{0, 4}, {4, 0}, {1, 1}, {5, 7}, {1, 70}, {70, 1}, {33, 65}}) {
+  for (const auto& [rows, cols] : {std::pair<Index, Index>{0, 4},
+                                   {4, 0},
+                                   {1, 1},
+                                   {5, 7},
+                                   {1, 70},
+                                   {70, 1},
+                                   {33, 65},
+                                   {65, 130}}) {
     const auto obey_one = [&](const char* view, auto&& w) {
       INFO(oracle::format_of<Scalar>().name << " " << view << ", " << w.rows() << " x "
                                             << w.cols());
-      oracle::Weights weights = oracle::copy_of(w);
-      fill_about(weights, finite_low, finite_high, random);
-      oracle::assign(w, weights);
-      obey_bounds(w, low, high, [&] { return constraint(std::forward<decltype(w)>(w)); });
+      for (const bool few_outside : {false, true}) {
+        oracle::Weights weights = oracle::copy_of(w);
+        fill_about(weights, finite_low, finite_high, few_outside, random);
+        oracle::assign(w, weights);
+        obey_bounds(w, low, high, [&] { return constraint(std::forward<decltype(w)>(w)); });
+      }
     };
     if constexpr (std::is_same_v<Scalar, float>) {
       for_each_view<Scalar>(rows, cols, obey_one);

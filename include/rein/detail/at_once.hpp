@@ -54,12 +54,11 @@ EIGEN_ALWAYS_INLINE bool constrain_at_once(const StridedView<Entry>& view,
 
   // Of a few sums that have just been written one by one, no packet is loaded: 4 x 4 took 1.6 times
   // as long.
-  const auto extremes = columns || vectors > 16
-                            ? NormRule<Entry>::extremes(sums, vectors)
-                            : NormRule<Entry>::template extremes<Real>(sums, vectors);
+  const Extremes<Real> of =
+      columns || vectors > 16 ? extremes(sums, vectors) : extremes<Real, Real>(sums, vectors);
   Index changed = 0;
-  if (!rule.satisfied(extremes)) {
-    if (!rule.factors(sums, vectors, extremes, factors, changed)) return false;
+  if (!rule.satisfied(of)) {
+    if (!rule.factors(sums, vectors, of, factors, changed)) return false;
     for (Index v = 0; v < vectors; ++v) {
       if (factors[v] == 1) continue;
       joint.rescale(v, factors[v]);
@@ -80,7 +79,7 @@ EIGEN_ALWAYS_INLINE bool constrain_at_once(const StridedView<Entry>& view,
   }
   report = {.checked = vectors,
             .changed = changed,
-            .largest_norm = std::sqrt(static_cast<double>(extremes.largest))};
+            .largest_norm = std::sqrt(static_cast<double>(of.largest))};
   return true;
 }
 

@@ -1,10 +1,16 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <type_traits>
 
 #include <Eigen/Core>
 
 #include <rein/constraint.hpp>
+#include <rein/detail/extremes.hpp>
+#include <rein/detail/parallel.hpp>
 #include <rein/detail/scalar.hpp>
 #include <rein/detail/view.hpp>
 
@@ -17,35 +23,155 @@ Scalar saturated(double x) {
   return static_cast<Scalar>(std::clamp(x, -largest, largest));
 }
 
-// Clamps every finite entry to [low, high], both rounded to the weights' scalar; an entry inside is
-// not written to.
+// Clamps finite entries to [low, high]. In loops that compilers turn into packets: one by one, 1024
+// x 1024 floats took 20 times as long where none is outside, 60 times where half of them are.
+template <class Scalar>
+class EntryClamp {
+  using Word =
+      std::conditional_t<sizeof(Scalar) == 2, std::int16_t,
+                         std::conditional_t<sizeof(Scalar) == 4, std::int32_t, std::int64_t>>;
+
+ public:
+  EntryClamp(Scalar low, Scalar high)
+      : low_(low),
+        high_(high),
+        low_bits_(word_at(&low)),
+        high_bits_(word_at(&high)),
+        // A zero of either sign is within a bound of zero.
+        low_rank_(low == Scalar(0) ? Word(-1) : rank(low_bits_)),
+        high_rank_(high == Scalar(0) ? Word(0) : rank(high_bits_)) {}
+
+  // Clamps n entries. Lines of the cache with none outside are not written to.
+  Report operator()(Scalar* x, Index stride, Index n) const {
+    Report report{.checked = n};
+    Index i = 0;
+    if (stride == 1) {
+      for (; i + group <= n; i += group) clamp_group(x + i, report);
+    }
+    for (; i < n; ++i) clamp_entry(x[i * stride], report);
+    return report;
+  }
+
+ private:
+  struct Count {
+    Word changed = 0, nonfinite = 0;
+  };
+
+  // Entries to a group, and to a part of it: numbers that the loops know.
+  static constexpr Index part = 64, group = 16 * part;
+
+  static Word word_at(const Scalar* x) {
+    Word word;
+    std::memcpy(&word, x, sizeof(word));
+    return word;
+  }
+
+  void clamp_group(Scalar* x, Report& report) const {
+    if constexpr (is_native<Scalar>) {
+      const Extremes<Scalar> of = extremes(x, group);
+      if (of.finite()) {
+        if (of.least >= low_ && of.largest <= high_) return;
+        for (Index i = 0; i < group; i += part) clamp_finite_part(x + i, report);
+        return;
+      }
+    }
+    for (Index i = 0; i < group; i += part) clamp_part(x + i, report);
+  }
+
+  void clamp_finite_part(Scalar* x, Report& report) const {
+    Scalar clamped[part];
+    Word changed = 0;
+    for (Index i = 0; i < part; ++i) {
+      const Scalar raised = x[i] < low_ ? low_ : x[i];
+      clamped[i] = raised > high_ ? high_ : raised;
+      changed = static_cast<Word>(changed + (clamped[i] != x[i]));
+    }
+    if (changed == 0) return;
+    std::memcpy(x, clamped, sizeof(clamped));
+    report.changed += changed;
+  }
+
+  // Compares bits as integers: of any scalar alike, and under -ffast-math too.
+  void clamp_part(Scalar* x, Report& report) const {
+    Word words[part];
+    std::memcpy(words, x, sizeof(words));
+    Count count;
+    for (Word& word : words) word = clamped(word, count);
+    if (count.changed != 0) std::memcpy(static_cast<void*>(x), words, sizeof(words));
+    add(count, report);
+  }
+
+  void clamp_entry(Scalar& x, Report& report) const {
+    Count count;
+    const Word word = clamped(word_at(&x), count);
+    if (count.changed != 0) std::memcpy(static_cast<void*>(&x), &word, sizeof(word));
+    add(count, report);
+  }
+
+  static void add(const Count& count, Report& report) {
+    report.changed += count.changed;
+    report.nonfinite += count.nonfinite;
+  }
+
+  // Integers in the order of the numbers, -0 before 0.
+  static Word rank(Word word) {
+    const Word sign = static_cast<Word>(word >> (8 * sizeof(Word) - 1));  // all bits
+    return static_cast<Word>(word ^ (sign & all_but_sign));
+  }
+
+  // By masks, as g++ makes no packets of a choice between words.
+  Word clamped(Word word, Count& count) const {
+    const Word place = rank(word);
+    const Word finite = (word & all_but_sign) < first_nonfinite();
+    const Word below = place<low_rank_, above = place> high_rank_;
+    const Word changes = static_cast<Word>((below | above) & finite);
+    count.changed = static_cast<Word>(count.changed + changes);
+    count.nonfinite = static_cast<Word>(count.nonfinite + 1 - finite);
+    const auto bound = low_bits_ ^ ((low_bits_ ^ high_bits_) & -above);
+    return static_cast<Word>(word ^ ((word ^ bound) & -changes));
+  }
+
+  static constexpr Word all_but_sign = (std::numeric_limits<Word>::max)();
+  static Word first_nonfinite() {
+    const Scalar largest = static_cast<Scalar>(largest_number<Scalar>);
+    return static_cast<Word>(word_at(&largest) + 1);
+  }
+
+  Scalar low_, high_;
+  Word low_bits_, high_bits_, low_rank_, high_rank_;
+};
+
+// Clamps every finite entry to [low, high], both rounded to the weights' scalar.
 template <class W>
 Report clamp_entries(W&& weights, double low, double high) {
   explain_weights<W>();
   if constexpr (Weights<W>) {
     using Scalar = typename Dense<W>::Scalar;
-    using Traits = ScalarTraits<Scalar>;
-    static_assert(Traits::components == 1, "rein: complex weights have no order to clamp them by");
-    const Scalar lowest = saturated<Scalar>(low);
-    const Scalar highest = saturated<Scalar>(high);
+    static_assert(ScalarTraits<Scalar>::components == 1,
+                  "rein: complex weights have no order to clamp them by");
+    const EntryClamp<Scalar> clamp(saturated<Scalar>(low), saturated<Scalar>(high));
     const auto view = make_view(weights, Whole{});
-    Report report;
-    report.checked = view.length();
-    for (Index o = 0; o < view.outer; ++o) {
-      for (Index i = 0; i < view.inner; ++i) {
-        Scalar& entry = view.entry(o, 0, i);
-        if (!is_finite(static_cast<double>(entry))) {
-          ++report.nonfinite;
-        } else if (entry < lowest) {
-          entry = lowest;
-          ++report.changed;
-        } else if (entry > highest) {
-          entry = highest;
-          ++report.changed;
-        }
+    if (view.length() == 0) return {};
+    const Index bytes = view.length() * static_cast<Index>(sizeof(Scalar));
+    const auto clamp_part = [&](Index o, Index begin, Index end) {
+      if constexpr (is_strided<decltype(view)>) {
+        const Index stride = view.inner_stride;
+        return clamp(view.at(o, 0) + begin * stride, stride, end - begin);
+      } else {
+        Report report;
+        for (Index i = begin; i < end; ++i) report += clamp(&view.entry(o, 0, i), 1, 1);
+        return report;
       }
+    };
+    if (view.outer == 1) {
+      return report_in_parallel(view.inner, 1024, bytes,
+                                [&](Index begin, Index end) { return clamp_part(0, begin, end); });
     }
-    return report;
+    return report_in_parallel(view.outer, 1, bytes, [&](Index begin, Index end) {
+      Report report;
+      for (Index o = begin; o < end; ++o) report += clamp_part(o, 0, view.inner);
+      return report;
+    });
   } else {
     return {};
   }

@@ -23,11 +23,6 @@
 
 namespace rein::detail {
 
-template <class View>
-inline constexpr bool is_strided = false;
-template <class Entry>
-inline constexpr bool is_strided<StridedView<Entry>> = true;
-
 // Whether vectors are taken one after another, or together in blocks.
 template <class Entry>
 bool lies_along(const StridedView<Entry>& view) {
@@ -156,15 +151,8 @@ class NormPass {
     const Index run = (std::max)(view_.inner, Index(1)) * static_cast<Index>(sizeof(Scalar));
     const Index grain = view_.inner < long_run ? 4096 / run : 1;
     if (threads_for(view_.vectors, bytes) == 1 || shares_rows()) return some(0, view_.vectors);
-    Report total;
-    in_parallel(view_.vectors, grain, bytes, [&](Index begin, Index end) {
-      const Report report = some(begin, end);
-#if defined(EIGEN_HAS_OPENMP)
-#pragma omp critical(rein_report)
-#endif
-      total += report;
-    });
-    return total;
+    return report_in_parallel(view_.vectors, grain, bytes,
+                              [&](Index begin, Index end) { return some(begin, end); });
   }
 
   // The vectors [begin, end).
@@ -304,10 +292,10 @@ class NormPass {
       if (!few_unsure(sample)) return false;
     }
     add_sums(sample, count);
-    const auto extremes = rule_.extremes(sums, count);
-    if (!extremes.finite()) return false;
-    set_high(extremes.largest);
-    if (extremes.least > low && extremes.largest < high) return true;
+    const auto of = extremes(sums, count);
+    if (!of.finite()) return false;
+    set_high(of.largest);
+    if (of.least > low && of.largest < high) return true;
     if (!few_unsure(count)) return false;
     for (Index k = 0; k < count; ++k) {
       if (unsure(sums[k]) == 0) continue;
@@ -333,20 +321,17 @@ class NormPass {
   // returns how many do not. Where all stay, the factors are not written.
   Index decide(Index first, Index count, const Real* square_sums, Real* factors,
                Tally& tally) const {
-    const auto extremes = NormRule<Scalar>::extremes(square_sums, count);
-    if (!rule_.satisfied(extremes)) {
-      return decide_each(first, count, square_sums, extremes, factors, tally);
-    }
-    tally.largest_square = (std::max)(tally.largest_square, extremes.largest);
+    const auto of = extremes(square_sums, count);
+    if (!rule_.satisfied(of)) return decide_each(first, count, square_sums, of, factors, tally);
+    tally.largest_square = (std::max)(tally.largest_square, of.largest);
     return 0;
   }
 
   EIGEN_DONT_INLINE Index decide_each(Index first, Index count, const Real* square_sums,
-                                      const typename NormRule<Scalar>::Extremes& extremes,
-                                      Real* factors, Tally& tally) const {
+                                      const Extremes<Real>& of, Real* factors, Tally& tally) const {
     Index changed = 0;
-    if (rule_.is_plain() && extremes.safe()) {
-      tally.largest_square = (std::max)(tally.largest_square, extremes.largest);
+    if (rule_.is_plain() && rule_.safe(of)) {
+      tally.largest_square = (std::max)(tally.largest_square, of.largest);
       changed = rule_.plain_factors(square_sums, count, factors);
       tally.changed += changed;
       if constexpr (!has_bias && requires { changed_.is_idle(); }) {

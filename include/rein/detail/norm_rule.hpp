@@ -7,6 +7,7 @@
 
 #include <rein/detail/careful.hpp>
 #include <rein/detail/exact_sqrt.hpp>
+#include <rein/detail/extremes.hpp>
 #include <rein/detail/scalar.hpp>
 
 namespace rein::detail {
@@ -100,36 +101,14 @@ class NormRule {
     return bits_of(square_sum) - least_safe <= most_safe - least_safe;
   }
 
+  static bool safe(const Extremes<Real>& of) {
+    return safe(of.least) && safe(of.largest) && of.finite();
+  }
+
   // Whether the vector is satisfied; false also where the sum is not safe.
   bool satisfied(Real square_sum) const { return bits_of(square_sum) - least_bits_ <= span_; }
 
-  // The least and the largest of some sums of squares. Their sum tells of a NaN or an Inf, which
-  // the other two may have missed.
-  struct Extremes {
-    Real least, largest, sum;
-    bool safe() const { return NormRule::safe(least) && NormRule::safe(largest) && finite(); }
-    bool finite() const { return bits_of(sum) <= most_safe; }
-  };
-
-  template <class P = Packet<Real>>
-  static Extremes extremes(const Real* square_sums, Index vectors) {
-    using namespace Eigen::internal;
-    constexpr Index step = unpacket_traits<P>::size;
-    if constexpr (step > 1) {
-      if (vectors < step) return extremes<Narrower<Real, P>>(square_sums, vectors);
-    }
-    P least = ploadu<P>(square_sums), largest = least, sum = least;
-    for (Index v = step; v < vectors; v += step) {
-      // The last packet may hold some of the one before again.
-      const P squares = ploadu<P>(square_sums + (std::min)(v, vectors - step));
-      least = pmin(least, squares);
-      largest = pmax(largest, squares);
-      sum = padd(sum, squares);
-    }
-    return {predux_min(least), predux_max(largest), predux(sum)};
-  }
-
-  bool satisfied(const Extremes& of) const {
+  bool satisfied(const Extremes<Real>& of) const {
     return satisfied(of.largest) && satisfied(of.least) && of.finite();
   }
 
@@ -182,9 +161,10 @@ class NormRule {
   }
 
   // The same for any sums and rule; false if a vector needs the careful arithmetic.
-  EIGEN_STRONG_INLINE bool factors(const Real* square_sums, Index vectors, const Extremes& extremes,
-                                   Real* factors, Index& changed) const {
-    if (is_plain() && extremes.safe()) {
+  EIGEN_STRONG_INLINE bool factors(const Real* square_sums, Index vectors,
+                                   const Extremes<Real>& extremes, Real* factors,
+                                   Index& changed) const {
+    if (is_plain() && safe(extremes)) {
       changed = plain_factors(square_sums, vectors, factors);
       return true;
     }

@@ -4,6 +4,7 @@
 
 #include <Eigen/Core>
 
+#include <rein/constraint.hpp>
 #include <rein/detail/scalar.hpp>
 
 namespace rein::detail {
@@ -41,6 +42,20 @@ void in_parallel(Index count, [[maybe_unused]] Index grain, [[maybe_unused]] Ind
   }
 #endif
   work(Index(0), count);
+}
+
+// The same with work that gives a Report each; the sum of these.
+template <class Work>
+Report report_in_parallel(Index count, Index grain, Index bytes, const Work& work) {
+  Report total;
+  in_parallel(count, grain, bytes, [&](Index begin, Index end) {
+    const Report report = work(begin, end);
+#if defined(EIGEN_HAS_OPENMP)
+#pragma omp critical(rein_report)
+#endif
+    total += report;
+  });
+  return total;
 }
 
 }  // namespace rein::detail

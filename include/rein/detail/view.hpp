@@ -26,6 +26,13 @@ struct StridedView {
   Entry& entry(Index o, Index v, Index i) const { return at(o, v)[i * inner_stride]; }
 };
 
+template <class View>
+inline constexpr bool is_strided = false;
+template <class Entry>
+inline constexpr bool is_strided<StridedView<Entry>> = true;
+template <class View>
+inline constexpr bool is_strided<const View> = is_strided<View>;
+
 // The same for an expression whose entries have no addresses that strides could tell: Eigen's
 // reverse(), or rows picked by a list of indices.
 template <class W, bool VectorsAreRows>
