@@ -1,11 +1,15 @@
-// A step with a norm constraint is a step and then a call of the constraint, to the bit: for the
+// A step with a constraint of norms or entries is a step and then a call of it, to the bit: for the
 // scalars, storage orders, strides and groupings that tests/sgd.cpp and tests/adam.cpp leave out,
 // and for weights and gradients at the ends of the range, with NaN and Inf.
 
 #include <cmath>
+#include <limits>
+#include <utility>
 
+#include <rein/box.hpp>
 #include <rein/max_norm.hpp>
 #include <rein/min_max_norm.hpp>
+#include <rein/non_negative.hpp>
 #include <rein/sgd.hpp>
 
 #include "laws.hpp"
@@ -183,6 +187,40 @@ void narrow_rows_are_updated_and_summed(Index rows, Index cols, int steps = 20) 
   }
 }
 
+// Entries that are clamped while they are updated: of a matrix, and of a block whose columns have
+// gaps between them, from a gradient that is computed.
+template <class Scalar, class Constraint>
+void entries_are_updated_and_clamped(const Constraint& constraint, Index rows, Index cols) {
+  using Matrix = Eigen::Matrix<Scalar, Dynamic, Dynamic>;
+  INFO(oracle::format_of<Scalar>().name << ", " << rows << " x " << cols);
+  laws::Random random(33);
+  const auto filled = [&](Index more) {
+    return Matrix(Matrix::NullaryExpr(rows + more, cols,
+                                      [&] { return static_cast<Scalar>(random.between(-1, 1)); }));
+  };
+  const auto check = [&](auto&& w, auto&& separate) {
+    const rein::SgdOptions options{.learning_rate = 0.125, .momentum = 0.5};
+    rein::Sgd fused{w, options, constraint};
+    rein::Sgd plain{separate, options};
+    for (int step = 0; step < 3; ++step) {
+      Matrix gradient = filled(0);
+      if (step == 2) gradient(rows / 2, cols / 2) = std::numeric_limits<Scalar>::quiet_NaN();
+      const rein::Report report = fused.step(w, gradient + Scalar(0.5f) * gradient);
+      plain.step(separate, gradient + Scalar(0.5f) * gradient);
+      CHECK(report == constraint(separate));
+      CHECK(report.checked == rows * cols);
+      CHECK(report.changed > 0);
+      CHECK(report.nonfinite == (step == 2));
+      CHECK(same_numbers(oracle::copy_of(w), oracle::copy_of(separate)));
+    }
+  };
+  Matrix w = filled(2), separate = w;
+  check(w.topRows(rows), separate.topRows(rows));
+  CHECK(same_numbers(oracle::copy_of(w), oracle::copy_of(separate)));  // what lies around, too
+  w = filled(0), separate = w;
+  check(w, separate);
+}
+
 }  // namespace
 
 TEST_CASE("fused: narrow rows are updated and summed") {
@@ -236,6 +274,14 @@ TEST_CASE("fused: columns near the limit are updated and summed") {
     columns_near_the_limit_are_updated_and_summed<double>(rows, 3000);
   }
   columns_near_the_limit_are_updated_and_summed<float>(3000, 400);
+}
+
+TEST_CASE("fused: entries are updated and clamped") {
+  for (const auto& [rows, cols] : {std::pair<Index, Index>{3, 5}, {1100, 7}, {50, 90}}) {
+    entries_are_updated_and_clamped<float>(rein::NonNegative{}, rows, cols);
+    entries_are_updated_and_clamped<double>(rein::Box{-0.75, 0.75}, rows, cols);
+    entries_are_updated_and_clamped<Eigen::half>(rein::Box{-0.5, 0.25}, rows, cols);
+  }
 }
 
 TEST_CASE("fused: a step is a step and a call: float, row-major") {

@@ -28,8 +28,10 @@ class Box {
 
   template <class W>
   Report operator()(W&& weights) const {
-    return detail::clamp_entries(std::forward<W>(weights), low_, high_);
+    return detail::clamp_entries(std::forward<W>(weights), bounds());
   }
+
+  detail::EntryBounds bounds() const { return {low_, high_}; }
 
  private:
   double low_, high_;

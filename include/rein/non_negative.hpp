@@ -12,8 +12,10 @@ namespace rein {
 struct NonNegative {
   template <class W>
   Report operator()(W&& weights) const {
-    return detail::clamp_entries(std::forward<W>(weights), 0, (std::numeric_limits<double>::max)());
+    return detail::clamp_entries(std::forward<W>(weights), bounds());
   }
+
+  detail::EntryBounds bounds() const { return {0, (std::numeric_limits<double>::max)()}; }
 };
 
 }  // namespace rein

@@ -11,6 +11,11 @@
 
 namespace rein::detail {
 
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wignored-attributes"  // of packets as template arguments
+#endif
+
 // The least and the largest of some numbers. Their sum tells of a NaN or an Inf, which the other
 // two may have missed.
 template <class Real>
@@ -23,22 +28,64 @@ struct Extremes {
   }
 };
 
+// The same lane by lane.
+template <class Real, class P>
+class PacketExtremes {
+ public:
+  explicit PacketExtremes(const Real* x)
+      : least_(Eigen::internal::ploadu<P>(x)), largest_(least_), sum_(least_) {}
+
+  void add(const PacketExtremes& other) {
+    least_ = Eigen::internal::pmin(least_, other.least_);
+    largest_ = Eigen::internal::pmax(largest_, other.largest_);
+    sum_ = Eigen::internal::padd(sum_, other.sum_);
+  }
+
+  Extremes<Real> of_all_lanes() const {
+    using namespace Eigen::internal;
+    return {predux_min(least_), predux_max(largest_), predux(sum_)};
+  }
+
+ private:
+  P least_, largest_, sum_;
+};
+
 template <class Real, class P = Packet<Real>>
 Extremes<Real> extremes(const Real* x, Index n) {
-  using namespace Eigen::internal;
-  constexpr Index step = unpacket_traits<P>::size;
+  constexpr Index step = Eigen::internal::unpacket_traits<P>::size;
   if constexpr (step > 1) {
     if (n < step) return extremes<Real, Narrower<Real, P>>(x, n);
   }
-  P least = ploadu<P>(x), largest = least, sum = least;
+  PacketExtremes<Real, P> all(x);
   for (Index i = step; i < n; i += step) {
     // The last packet may hold some numbers of the one before again.
-    const P numbers = ploadu<P>(x + (std::min)(i, n - step));
-    least = pmin(least, numbers);
-    largest = pmax(largest, numbers);
-    sum = padd(sum, numbers);
+    all.add(PacketExtremes<Real, P>(x + (std::min)(i, n - step)));
   }
-  return {predux_min(least), predux_max(largest), predux(sum)};
+  return all.of_all_lanes();
 }
+
+// The same of so many numbers, in four chains that hide each other's latency: 1024 numbers took 1.8
+// times as long in one.
+template <Index Count, class Real>
+Extremes<Real> extremes_in_chains(const Real* x) {
+  using Chain = PacketExtremes<Real, Packet<Real>>;
+  constexpr Index step = packet_size<Real>;
+  static_assert(Count % (4 * step) == 0);
+  Chain a(x), b(x + step), c(x + 2 * step), d(x + 3 * step);
+  for (Index i = 4 * step; i < Count; i += 4 * step) {
+    a.add(Chain(x + i));
+    b.add(Chain(x + i + step));
+    c.add(Chain(x + i + 2 * step));
+    d.add(Chain(x + i + 3 * step));
+  }
+  a.add(b);
+  c.add(d);
+  a.add(c);
+  return a.of_all_lanes();
+}
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
 
 }  // namespace rein::detail

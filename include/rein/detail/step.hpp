@@ -12,6 +12,7 @@
 #include <rein/detail/after_projection.hpp>
 #include <rein/detail/check_constraint.hpp>
 #include <rein/detail/constrain_norms.hpp>
+#include <rein/detail/entries.hpp>
 #include <rein/detail/error.hpp>
 #include <rein/detail/norm_pass.hpp>
 #include <rein/detail/norm_rule.hpp>
@@ -191,16 +192,39 @@ class StepWalk {
   // Whether the weights' entries can be updated as they come up in memory.
   static constexpr bool in_memory = are_chunks_in_memory<W, row_major>;
 
-  // Updates all entries, by more than one thread where that pays.
-  void all() const {
+  // Updates all entries, by more than one thread where that pays. finish(j, begin, end) is called
+  // for entries [begin, end) of row (or column) j, a chunk that has been updated; the sum of the
+  // Reports that it gives.
+  template <class Finish>
+  Report all(const Finish& finish) const {
+    const auto update = [&](Index j, Index begin, Index end) {
+      Report report;
+      for (; begin < end; begin += step) {
+        const Index next = (std::min)(begin + step, end);
+        slice(j, begin, next - begin);
+        report += finish(j, begin, next);
+      }
+      return report;
+    };
     if (slices_ == 1) {
-      in_parallel(length_, step_chunk, bytes(),
-                  [&](Index begin, Index end) { slice(0, begin, end - begin); });
-    } else {
-      in_parallel(slices_, 1, bytes(), [&](Index begin, Index end) {
-        for (Index j = begin; j < end; ++j) slice(j, 0, length_);
-      });
+      return report_in_parallel(length_, step_chunk, bytes(),
+                                [&](Index begin, Index end) { return update(0, begin, end); });
     }
+    return report_in_parallel(slices_, 1, bytes(), [&](Index begin, Index end) {
+      Report report;
+      for (Index j = begin; j < end; ++j) report += update(j, 0, length_);
+      return report;
+    });
+  }
+  void all() const {
+    all([](Index, Index, Index) { return Report(); });
+  }
+
+  // The same, with each entry clamped.
+  Report all(const EntryClamp<Scalar>& clamp) const {
+    return all([&](Index j, Index begin, Index end) {
+      return clamp(weights_.data() + j * weights_.outerStride() + begin, 1, end - begin);
+    });
   }
 
   // Updates so many vectors of n entries each, one after the other in the weights' own order, the
@@ -303,6 +327,12 @@ void step_listed_rows(W& weights, const Rows& rows, const G& gradient, const Upd
 template <class C>
 concept NormConstraint = GroupedConstraint<C> &&(HasBand<C> || HasBandForLength<C>);
 
+// Whether a constraint is a pair of bounds for each entry.
+template <class C>
+concept EntryConstraint = requires(const C& constraint) {
+  { constraint.bounds() } -> std::same_as<EntryBounds>;
+};
+
 template <class C>
 concept RowNormConstraint = NormConstraint<C> && requires(const C& constraint) {
   requires std::is_same_v<std::remove_cvref_t<decltype(constraint.grouping())>, PerRow>;
@@ -334,7 +364,7 @@ Index vectors_to_mark(const char* owner, Momentum after_projection,
 }
 
 // Updates the weights and applies the constraint: in one pass over memory where the constraint is
-// one of norms, else one after the other. The weights come out the same to the bit.
+// one of norms or entries, else one after the other. The weights come out the same to the bit.
 template <class W, class Walk, class C, class State>
 Report step_and_constrain(W& weights, const Walk& walk, C& constraint,
                           [[maybe_unused]] AfterProjection& after,
@@ -353,6 +383,8 @@ Report step_and_constrain(W& weights, const Walk& walk, C& constraint,
     const Report report = pass.all();
     after.template treat<W>(view, momentum, report.changed);
     return report;
+  } else if constexpr (EntryConstraint<C> && Walk::in_memory) {
+    return walk.all(EntryClamp<typename W::Scalar>(constraint.bounds()));
   } else {
     walk.all();
     return apply_constraint(constraint, weights);
