@@ -131,6 +131,26 @@ TEST_CASE("openmp: a listed row becomes what a full call makes of it") {
   Eigen::setNbThreads(0);
 }
 
+TEST_CASE("openmp: the other constraints give the same bits for any number of threads") {
+  const Eigen::MatrixXd start = uneven<Eigen::MatrixXd>(403, 507);
+  const Eigen::VectorXd normal = Eigen::VectorXd::LinSpaced(507, -1, 2);
+  const auto check = [&](const auto& constraint) {
+    same_for_any_number_of_threads([&] {
+      Eigen::MatrixXd w = start;
+      const rein::Report report = constraint(w);
+      CHECK(report.changed > 0);
+      CHECK(report.nonfinite == 1);
+      return std::pair(w, report);
+    });
+  };
+  check(rein::Box{-0.5, 0.25});
+  check(rein::NonNegative{});
+  check(rein::ZeroMean{rein::per_row});
+  check(rein::L1Ball{100.0, rein::per_col});
+  check(rein::Simplex{1.0, rein::per_row});
+  check(rein::Halfspace{normal, 0.0, rein::per_row});
+}
+
 TEST_CASE("openmp: a step gives the same bits for any number of threads") {
   const auto check = [](const auto& constraint) {
     using W = Eigen::MatrixXf;

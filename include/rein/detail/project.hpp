@@ -10,6 +10,7 @@
 
 #include <rein/constraint.hpp>
 #include <rein/detail/careful.hpp>
+#include <rein/detail/parallel.hpp>
 #include <rein/detail/scalar.hpp>
 #include <rein/detail/view.hpp>
 
@@ -95,20 +96,24 @@ template <class View>
 ComponentView(const View&, int) -> ComponentView<View>;
 
 // Calls project(v, largest magnitude) for each vector that holds neither a NaN nor an Inf; it
-// says whether it changed the vector.
+// says whether it changed the vector. Several threads may call it, for one vector each.
 template <class View, class Project>
 Report project_vectors(const View& view, const Project& project) {
-  Report report;
-  report.checked = view.vectors;
-  for (Index v = 0; v < view.vectors; ++v) {
-    const double largest = largest_magnitude(view, v);
-    if (!is_finite(largest)) {
-      ++report.nonfinite;
-    } else if (project(v, largest)) {
-      ++report.changed;
+  constexpr Index together = 64;  // vectors, which may share lines of the cache
+  const Index bytes =
+      view.vectors * view.length() * static_cast<Index>(sizeof(typename View::Scalar));
+  return report_in_parallel(view.vectors, together, bytes, [&](Index begin, Index end) {
+    Report report{.checked = end - begin};
+    for (Index v = begin; v < end; ++v) {
+      const double largest = largest_magnitude(view, v);
+      if (!is_finite(largest)) {
+        ++report.nonfinite;
+      } else if (project(v, largest)) {
+        ++report.changed;
+      }
     }
-  }
-  return report;
+    return report;
+  });
 }
 
 }  // namespace rein::detail
