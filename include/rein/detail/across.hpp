@@ -91,9 +91,9 @@ class LaneBlock {
         vectors_(vectors),
         width_(view.inner * Traits::components),
         lanes_(vectors * width_),
-        direct_(is_native<Scalar> &&
-                (view.inner == 1 ? view.vector_stride == 1
-                                 : view.inner_stride == 1 && view.vector_stride == view.inner)) {
+        adjacent_(view.inner == 1 ? view.vector_stride == 1
+                                  : view.inner_stride == 1 && view.vector_stride == view.inner),
+        direct_(is_native<Scalar> && adjacent_) {
     join_rows();
   }
 
@@ -162,7 +162,8 @@ class LaneBlock {
 
   Entry& entry(Index o, Index lane) const {
     const Index place = lane / Traits::components;
-    return view_.entry(o, first_ + place / view_.inner, place % view_.inner);
+    return adjacent_ ? view_.at(o, first_)[place]
+                     : view_.entry(o, first_ + place / view_.inner, place % view_.inner);
   }
 
   EIGEN_STRONG_INLINE Real* few_square_sums() {
@@ -282,8 +283,13 @@ class LaneBlock {
     for (Index begin = 0; begin < lanes_; begin += step) {
       const Index n = (std::min)(step, lanes_ - begin);
       for (Index c = 0; c < columns; ++c) {
-        for (Index i = 0; i < n; i += Traits::components) {
-          load(&entry(o + c, begin + i), 1, 1, reals + c * step + i);
+        Real* column = reals + c * step;
+        if (adjacent_) {
+          load(&entry(o + c, begin), 1, n / Traits::components, column);
+        } else {
+          for (Index i = 0; i < n; i += Traits::components) {
+            load(&entry(o + c, begin + i), 1, 1, column + i);
+          }
         }
       }
       use(reals, step, begin, n);
@@ -417,7 +423,8 @@ class LaneBlock {
   Place* places_;
   Index first_, vectors_, width_, lanes_;
   Index joined_ = 1;  // rows of memory that are taken as one
-  bool direct_;       // whether a row of the block's lanes is adjacent Reals in memory
+  bool adjacent_;     // whether a row of the block's lanes is adjacent entries in memory
+  bool direct_;       // and these are Reals
 };
 
 }  // namespace rein::detail
