@@ -162,10 +162,12 @@ def step_rows(times):
             bound = {
                 "adam/per_col/none": ADAM_NONE,
                 "adam/per_row/none": ADAM_NONE,
+                "adam/entries/none": ADAM_NONE,
                 "adam/per_col/all": ADAM_ALL_ALONG,
                 "adam/per_row/all": ADAM_ALL_ACROSS,
                 "sgd/per_col/none": SGD_NONE,
                 "sgd/per_row/none": SGD_NONE,
+                "sgd/entries/none": SGD_NONE,
             }.get(f"{optimizer}/{grouping}/{violators}")
             # Up to 256 entries the projection beside hand-written Eigen is the bar.
             yield Row(times, STEP_CONSTRAINT, name, "alone", [f"step/{key}/alone"],
@@ -257,6 +259,7 @@ def step_table(rows, scalar):
         **{f"{grouping}/{violators}": f"{where}, {name}"
            for grouping, where in (("per_col", "contiguous"), ("per_row", "strided"))
            for violators, name in (("none", "none"), ("tenth", "a tenth"), ("all", "all"))},
+        "entries/none": "entries, none",
     }
 
     def places():

@@ -6,12 +6,14 @@
 #include <benchmark/benchmark.h>
 
 #include <rein/adam.hpp>
+#include <rein/box.hpp>
 #include <rein/max_norm.hpp>
 #include <rein/sgd.hpp>
 
 #include "violation.hpp"
 
-// What the programs time on a parameter with its gradient: rein's steps, alone and with MaxNorm.
+// What the programs time on a parameter with its gradient: rein's steps, alone, with MaxNorm and
+// with Box.
 
 namespace bench {
 
@@ -90,6 +92,22 @@ void step_constrained(benchmark::State& state, Index size, const G& grouping, Vi
   if (changed != limits.expected() * state.iterations()) {
     state.SkipWithError("other vectors were changed than meant");
   }
+  count_stream_bytes<Optimizer>(state, weights);
+}
+
+// With bounds that no entry is outside of.
+template <class Optimizer, class Scalar>
+void step_within_bounds(benchmark::State& state, Index size) {
+  auto& [weights, gradient] = parameter<Scalar>(size);
+  fill_randomly(weights);
+  auto optimizer = Optimizer::make(weights, rein::Box{-2, 2});
+  optimizer.step(weights, gradient);
+  Index changed = 0;
+  for (auto _ : state) {
+    changed += optimizer.step(weights, gradient).changed;
+    benchmark::ClobberMemory();
+  }
+  if (changed != 0) state.SkipWithError("entries were outside");
   count_stream_bytes<Optimizer>(state, weights);
 }
 

@@ -5,6 +5,7 @@
 //     hand/<optimizer>/<scalar>/<shape>                        whole-matrix statements
 //     step/<optimizer>/<scalar>/<shape>/alone
 //     step/<optimizer>/<scalar>/<shape>/<grouping>/<violators>       the matrices are column-major
+//     step/<optimizer>/<scalar>/<shape>/entries/none                 Box
 //
 // bench/ratios.py runs and pairs them.
 
@@ -99,6 +100,8 @@ void add(Index size) {
   add_one("hand/" + key, [=](auto& state) { by_hand<Optimizer, Scalar>(state, size); });
   add_one("step/" + key + "/alone",
           [=](auto& state) { bench::step_alone<Optimizer, Scalar>(state, size); });
+  add_one("step/" + key + "/entries/none",
+          [=](auto& state) { bench::step_within_bounds<Optimizer, Scalar>(state, size); });
   for (const Violators violators : {Violators::none, Violators::a_tenth, Violators::all}) {
     add_one("step/" + key + "/per_col/" + bench::name_of(violators), [=](auto& state) {
       bench::step_constrained<Optimizer, Scalar>(state, size, rein::per_col, violators);

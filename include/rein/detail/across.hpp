@@ -55,7 +55,7 @@ inline constexpr Index lanes_of_parts = 4 * block_lanes<Real>;
 // In how many parts the rows of memory are summed, each part by one thread: a power of two, for
 // twos and fours of threads. Always the same ones, so that the number of threads does not show in
 // the result; to one thread, parts of 128 rows cost 1.03 times as long as none. Threads that share
-// the vectors instead prefetch in each row what the others write: two of them took 0.9 to 4 times
+// the vectors instead prefetch in each row what the others write: two of them took 1.2 to 4 times
 // as long as one for a step of Adam on 1024 x 1024 floats, and take 0.5 now. Rows of more than half
 // a block are long enough for that.
 template <class Entry>
