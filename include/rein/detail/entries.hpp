@@ -46,7 +46,7 @@ class EntryClamp {
         low_rank_(low_ == Scalar(0) ? Word(-1) : rank(low_bits_)),
         high_rank_(high_ == Scalar(0) ? Word(0) : rank(high_bits_)) {}
 
-  // Clamps n entries. Lines of the cache with none outside are not written to.
+  // Clamps n entries. Of up to 64 adjacent ones none is written to where none is outside.
   Report operator()(Scalar* x, Index stride, Index n) const {
     Report report{.checked = n};
     Index i = 0;
