@@ -52,6 +52,7 @@ class MaxSpectralNorm final {
       using Traits = detail::ScalarTraits<typename detail::Dense<W>::Scalar>;
       const auto view = detail::make_view(weights, whole);
       double sigma = 0;
+      // There is one vector, and so one thread.
       Report report = detail::project_vectors(view, [&](Eigen::Index v, double largest) {
         if (largest == 0) return false;
         const detail::Scaling scaling(detail::scaled(largest).exponent);

@@ -284,6 +284,40 @@ void lands(C constraint, const char* where) {
   }
 }
 
+// Entries that are taken in groups: finite ones with zeros of both signs, and all of these with a
+// NaN and an Inf.
+template <class W>
+void clamps_long_runs(const char* where) {
+  using Scalar = typename W::Scalar;
+  const Scalar values[] = {Scalar(0.0f), Scalar(0.5f), Scalar(0.25f)};
+  constexpr auto sign = static_cast<Bits<Scalar>>(Bits<Scalar>(1) << (8 * sizeof(Scalar) - 1));
+  for (const bool odd : {false, true}) {
+    W w(1500, 3);
+    for (Index i = 0; i < w.size(); ++i) {
+      Scalar& x = w(i % 1500, i / 1500);
+      x = i % 61 == 0 ? Scalar(-1.0f) : values[i % 3];
+      if (i % 61 == 30) x = from_bits<Scalar>(sign);
+    }
+    if (odd) {
+      w(700, 1) = infinity<Scalar>();
+      w(3, 2) = not_a_number<Scalar>();
+    }
+    const W before = w;
+    const rein::Report report = rein::NonNegative{}(w);
+    Index changed = 0, nonfinite = 0;
+    bool right = true;
+    for (Index i = 0; i < w.size(); ++i) {
+      const Bits<Scalar> x = bits(before(i % 1500, i / 1500)), y = bits(w(i % 1500, i / 1500));
+      const bool number = finite(before(i % 1500, i / 1500)), below = number && x > sign;
+      changed += below;
+      nonfinite += !number;
+      right &= y == (below ? 0 : x);
+    }
+    check(right, "entries below 0 become 0, the others keep their bits", where);
+    check(report.changed == changed && report.nonfinite == nonfinite, "entries are counted", where);
+  }
+}
+
 // A step with the constraint in it gives the bits of the step and then the constraint.
 template <class W, class MakeOptimizer, class C>
 void fused(const MakeOptimizer& make, const C& constraint, const char* where) {
@@ -334,6 +368,7 @@ void all_of(const char* where) {
   lands<W>(rein::MinMaxNorm{1.0, 2.0, per_row}, where);
   lands<W>(rein::MaxRms{0.5, per_row}, where);
   lands<W>(rein::Box{-0.5, 0.5}, where);
+  clamps_long_runs<W>(where);
   lands<W>(rein::L1Ball{2.0, per_row}, where);
   lands<W>(rein::Simplex{1.0, per_row}, where);
   lands<W>(rein::ZeroMean{per_row}, where);

@@ -52,12 +52,14 @@ Index rows_to_join(Index width, Index rows) {
 template <class Real>
 inline constexpr Index lanes_of_parts = 4 * block_lanes<Real>;
 
-// In how many parts the rows of memory are summed, each part by one thread: a power of two, for
-// twos and fours of threads. Always the same ones, so that the number of threads does not show in
-// the result; to one thread, parts of 128 rows cost 1.03 times as long as none. Threads that share
-// the vectors instead prefetch in each row what the others write: two of them took 1.2 to 4 times
-// as long as one for a step of Adam on 1024 x 1024 floats, and take 0.5 now. Rows of more than half
-// a block are long enough for that.
+// In how many parts the rows of memory are summed, each part by one thread: always the same ones,
+// so that the number of threads does not show in the result. A power of two, which two and four
+// threads divide evenly. 1 where the rows are wider than half a block: then threads share the
+// vectors.
+//
+// Threads that share those of narrower rows prefetch what the others write: two of them took 1.2 to
+// 4 times as long as one for a step of Adam on 1024 x 1024 floats, and take 0.5 so. To one thread,
+// parts of 128 rows cost 1.03 times as long as none.
 template <class Entry>
 Index parts_of_rows(const StridedView<Entry>& view) {
   using Traits = ScalarTraits<std::remove_const_t<Entry>>;
@@ -186,6 +188,7 @@ class LaneBlock {
     } else {
       add_part(0, parts, sums_, losts_);
       for (Index p = 1; p < parts; ++p) {
+        // In the other half of the block.
         Real *sums = sums_ + lanes_, *losts = losts_ + lanes_;
         add_part(p, parts, sums, losts);
         add_lanes(sums_, losts_, sums, losts, lanes_);
@@ -198,6 +201,7 @@ class LaneBlock {
   EIGEN_DONT_INLINE void add_parts_by_threads(Index parts) {
     alignas(64) Real sums[lanes_of_parts<Real>], losts[lanes_of_parts<Real>];
     const Index room = joined_ * lanes_;
+    eigen_assert(parts * room <= lanes_of_parts<Real>);
     in_parallel(parts, 1, bytes(), [&](Index begin, Index end) {
       for (Index p = begin; p < end; ++p) add_part(p, parts, sums + p * room, losts + p * room);
     });
@@ -424,7 +428,7 @@ class LaneBlock {
   Index first_, vectors_, width_, lanes_;
   Index joined_ = 1;  // rows of memory that are taken as one
   bool adjacent_;     // whether a row of the block's lanes is adjacent entries in memory
-  bool direct_;       // and these are Reals
+  bool direct_;       // adjacent_, and the entries are Reals
 };
 
 }  // namespace rein::detail

@@ -32,6 +32,8 @@ struct EntryBounds {
 // where half of them are.
 template <class Scalar>
 class EntryClamp {
+  static_assert(ScalarTraits<Scalar>::components == 1,
+                "rein: complex weights have no order to clamp them by");
   using Word =
       std::conditional_t<sizeof(Scalar) == 2, std::int16_t,
                          std::conditional_t<sizeof(Scalar) == 4, std::int32_t, std::int64_t>>;
@@ -58,13 +60,13 @@ class EntryClamp {
     return report;
   }
 
+  // Entries to a part, and to a group of these: numbers that the loops know.
+  static constexpr Index part = 64, group = 16 * part;
+
  private:
   struct Count {
     Word changed = 0, nonfinite = 0;
   };
-
-  // Entries to a group, and to a part of it: numbers that the loops know.
-  static constexpr Index part = 64, group = 16 * part;
 
   static Word word_at(const Scalar* x) {
     Word word;
@@ -75,15 +77,18 @@ class EntryClamp {
   void clamp_group(Scalar* x, Report& report) const {
     if constexpr (is_native<Scalar>) {
       const Extremes<Scalar> of = extremes_in_chains<group>(x);
+      if (of.finite() && of.least >= low_ && of.largest <= high_) return;
+#if !defined(__FAST_MATH__)
       if (of.finite()) {
-        if (of.least >= low_ && of.largest <= high_) return;
         for (Index i = 0; i < group; i += part) clamp_finite_part(x + i, report);
         return;
       }
+#endif
     }
     for (Index i = 0; i < group; i += part) clamp_part(x + i, report);
   }
 
+  // Not with -ffast-math, which may give a zero the other sign.
   void clamp_finite_part(Scalar* x, Report& report) const {
     const Scalar low = low_, high = high_;  // in registers
     Word changed = 0;
@@ -130,7 +135,7 @@ class EntryClamp {
   Word clamped(Word word, Count& count) const {
     const Word place = rank(word);
     const Word finite = (word & all_but_sign) < first_nonfinite();
-    const Word below = place<low_rank_, above = place> high_rank_;
+    const Word below = Word(place < low_rank_), above = Word(place > high_rank_);
     const Word changes = static_cast<Word>((below | above) & finite);
     count.changed = static_cast<Word>(count.changed + changes);
     count.nonfinite = static_cast<Word>(count.nonfinite + 1 - finite);
@@ -153,13 +158,10 @@ Report clamp_entries(W&& weights, const EntryBounds& bounds) {
   explain_weights<W>();
   if constexpr (Weights<W>) {
     using Scalar = typename Dense<W>::Scalar;
-    static_assert(ScalarTraits<Scalar>::components == 1,
-                  "rein: complex weights have no order to clamp them by");
     const EntryClamp<Scalar> clamp(bounds);
     const auto view = make_view(weights, Whole{});
     if (view.length() == 0) return {};
-    const Index bytes = view.length() * static_cast<Index>(sizeof(Scalar));
-    const auto clamp_part = [&](Index o, Index begin, Index end) {
+    const auto clamp_run = [&](Index o, Index begin, Index end) {
       if constexpr (is_strided<decltype(view)>) {
         const Index stride = view.inner_stride;
         return clamp(view.at(o, 0) + begin * stride, stride, end - begin);
@@ -170,12 +172,12 @@ Report clamp_entries(W&& weights, const EntryBounds& bounds) {
       }
     };
     if (view.outer == 1) {
-      return report_in_parallel(view.inner, 1024, bytes,
-                                [&](Index begin, Index end) { return clamp_part(0, begin, end); });
+      return report_in_parallel(view.inner, EntryClamp<Scalar>::group, bytes_to_share(view),
+                                [&](Index begin, Index end) { return clamp_run(0, begin, end); });
     }
-    return report_in_parallel(view.outer, 1, bytes, [&](Index begin, Index end) {
+    return report_in_parallel(view.outer, 1, bytes_to_share(view), [&](Index begin, Index end) {
       Report report;
-      for (Index o = begin; o < end; ++o) report += clamp_part(o, 0, view.inner);
+      for (Index o = begin; o < end; ++o) report += clamp_run(o, 0, view.inner);
       return report;
     });
   } else {

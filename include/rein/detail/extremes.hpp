@@ -16,8 +16,8 @@ namespace rein::detail {
 #pragma GCC diagnostic ignored "-Wignored-attributes"  // of packets as template arguments
 #endif
 
-// The least and the largest of some numbers. Their sum tells of a NaN or an Inf, which the other
-// two may have missed.
+// The least and the largest of some numbers, where these are finite: their sum tells of a NaN or an
+// Inf, which the other two may have missed.
 template <class Real>
 struct Extremes {
   Real least, largest, sum;

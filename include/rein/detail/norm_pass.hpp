@@ -146,11 +146,11 @@ class NormPass {
 
   // All vectors: in blocks, and by more than one thread where that pays.
   EIGEN_DONT_INLINE Report all() const {
-    const Index bytes = view_.vectors * view_.length() * static_cast<Index>(sizeof(Scalar));
-    // A thread gets at least a page of each row of memory.
+    const Index bytes = bytes_to_share(view_);
+    if (threads_for(view_.vectors, bytes) == 1 || shares_rows()) return some(0, view_.vectors);
+    // Of vectors that lie across the memory a thread gets at least a page of each row.
     const Index run = (std::max)(view_.inner, Index(1)) * static_cast<Index>(sizeof(Scalar));
     const Index grain = view_.inner < long_run ? 4096 / run : 1;
-    if (threads_for(view_.vectors, bytes) == 1 || shares_rows()) return some(0, view_.vectors);
     return report_in_parallel(view_.vectors, grain, bytes,
                               [&](Index begin, Index end) { return some(begin, end); });
   }
@@ -330,7 +330,7 @@ class NormPass {
   EIGEN_DONT_INLINE Index decide_each(Index first, Index count, const Real* square_sums,
                                       const Extremes<Real>& of, Real* factors, Tally& tally) const {
     Index changed = 0;
-    if (rule_.is_plain() && rule_.safe(of)) {
+    if (rule_.is_plain() && NormRule<Scalar>::safe(of)) {
       tally.largest_square = (std::max)(tally.largest_square, of.largest);
       changed = rule_.plain_factors(square_sums, count, factors);
       tally.changed += changed;

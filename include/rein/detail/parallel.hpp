@@ -46,16 +46,20 @@ void in_parallel(Index count, [[maybe_unused]] Index grain, [[maybe_unused]] Ind
 
 // The same with work that gives a Report each; the sum of these.
 template <class Work>
-Report report_in_parallel(Index count, Index grain, Index bytes, const Work& work) {
-  Report total;
-  in_parallel(count, grain, bytes, [&](Index begin, Index end) {
-    const Report report = work(begin, end);
+Report report_in_parallel(Index count, [[maybe_unused]] Index grain, [[maybe_unused]] Index bytes,
+                          const Work& work) {
 #if defined(EIGEN_HAS_OPENMP)
+  if (threads_for(count, bytes) > 1) {
+    Report total;
+    in_parallel(count, grain, bytes, [&](Index begin, Index end) {
+      const Report report = work(begin, end);
 #pragma omp critical(rein_report)
+      total += report;
+    });
+    return total;
+  }
 #endif
-    total += report;
-  });
-  return total;
+  return work(Index(0), count);
 }
 
 }  // namespace rein::detail

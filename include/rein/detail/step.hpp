@@ -192,17 +192,26 @@ class StepWalk {
   // Whether the weights' entries can be updated as they come up in memory.
   static constexpr bool in_memory = are_chunks_in_memory<W, row_major>;
 
-  // Updates all entries, by more than one thread where that pays. finish(j, begin, end) is called
-  // for entries [begin, end) of row (or column) j, a chunk that has been updated; the sum of the
-  // Reports that it gives.
-  template <class Finish>
-  Report all(const Finish& finish) const {
+  // Updates all entries, by more than one thread where that pays.
+  void all() const {
+    if (slices_ == 1) {
+      in_parallel(length_, step_chunk, bytes(),
+                  [&](Index begin, Index end) { slice(0, begin, end - begin); });
+    } else {
+      in_parallel(slices_, 1, bytes(), [&](Index begin, Index end) {
+        for (Index j = begin; j < end; ++j) slice(j, 0, length_);
+      });
+    }
+  }
+
+  // The same, with each chunk clamped as it has been updated.
+  Report all(const EntryClamp<Scalar>& clamp) const {
     const auto update = [&](Index j, Index begin, Index end) {
       Report report;
-      for (; begin < end; begin += step) {
-        const Index next = (std::min)(begin + step, end);
-        slice(j, begin, next - begin);
-        report += finish(j, begin, next);
+      for (Index n; begin < end; begin += n) {
+        n = (std::min)(step, end - begin);
+        slice(j, begin, n);
+        report += clamp(weights_.data() + j * weights_.outerStride() + begin, 1, n);
       }
       return report;
     };
@@ -214,16 +223,6 @@ class StepWalk {
       Report report;
       for (Index j = begin; j < end; ++j) report += update(j, 0, length_);
       return report;
-    });
-  }
-  void all() const {
-    all([](Index, Index, Index) { return Report(); });
-  }
-
-  // The same, with each entry clamped.
-  Report all(const EntryClamp<Scalar>& clamp) const {
-    return all([&](Index j, Index begin, Index end) {
-      return clamp(weights_.data() + j * weights_.outerStride() + begin, 1, end - begin);
     });
   }
 

@@ -48,6 +48,16 @@ struct CoefficientView {
   }
 };
 
+// The bytes that threads may share; none where two entries of a view may be the same one.
+template <class View>
+Index bytes_to_share(const View& view) {
+  if constexpr (is_strided<View>) {
+    return view.vectors * view.length() * static_cast<Index>(sizeof(typename View::Scalar));
+  } else {
+    return 0;
+  }
+}
+
 template <class W>
 inline constexpr bool has_strides = (Eigen::internal::traits<std::remove_const_t<W>>::Flags &
                                      Eigen::DirectAccessBit) != 0;
