@@ -28,20 +28,21 @@ struct Extremes {
   }
 };
 
-// The same lane by lane.
+// The same lane by lane. Inlined, as is extremes(): a whole fixed 4 x 4 took 1.5 times as long with
+// calls of these.
 template <class Real, class P>
 class PacketExtremes {
  public:
-  explicit PacketExtremes(const Real* x)
+  EIGEN_ALWAYS_INLINE explicit PacketExtremes(const Real* x)
       : least_(Eigen::internal::ploadu<P>(x)), largest_(least_), sum_(least_) {}
 
-  void add(const PacketExtremes& other) {
+  EIGEN_ALWAYS_INLINE void add(const PacketExtremes& other) {
     least_ = Eigen::internal::pmin(least_, other.least_);
     largest_ = Eigen::internal::pmax(largest_, other.largest_);
     sum_ = Eigen::internal::padd(sum_, other.sum_);
   }
 
-  Extremes<Real> of_all_lanes() const {
+  EIGEN_ALWAYS_INLINE Extremes<Real> of_all_lanes() const {
     using namespace Eigen::internal;
     return {predux_min(least_), predux_max(largest_), predux(sum_)};
   }
@@ -51,7 +52,7 @@ class PacketExtremes {
 };
 
 template <class Real, class P = Packet<Real>>
-Extremes<Real> extremes(const Real* x, Index n) {
+EIGEN_ALWAYS_INLINE Extremes<Real> extremes(const Real* x, Index n) {
   constexpr Index step = Eigen::internal::unpacket_traits<P>::size;
   if constexpr (step > 1) {
     if (n < step) return extremes<Real, Narrower<Real, P>>(x, n);
