@@ -201,7 +201,6 @@ class LaneBlock {
   EIGEN_DONT_INLINE void add_parts_by_threads(Index parts) {
     alignas(64) Real sums[lanes_of_parts<Real>], losts[lanes_of_parts<Real>];
     const Index room = joined_ * lanes_;
-    eigen_assert(parts * room <= lanes_of_parts<Real>);
     in_parallel(parts, 1, bytes(), [&](Index begin, Index end) {
       for (Index p = begin; p < end; ++p) add_part(p, parts, sums + p * room, losts + p * room);
     });
