@@ -66,9 +66,8 @@ Index parts_of_rows(const StridedView<Entry>& view) {
   constexpr Index lanes = block_lanes<typename Traits::Real>, shortest = 96, most = 16;
   const Index width = view.vectors * view.inner * Traits::components;
   if (width > lanes / 2) return 1;
-  const Index bytes = view.vectors * view.length() * static_cast<Index>(sizeof(Entry));
-  const Index parts = (std::min)({view.outer / shortest, bytes / worth_a_thread, most,
-                                  lanes_of_parts<typename Traits::Real> / width});
+  const Index parts = (std::min)({view.outer / shortest, bytes_to_share(view) / worth_a_thread,
+                                  most, lanes_of_parts<typename Traits::Real> / width});
   return static_cast<Index>(std::bit_floor(static_cast<std::size_t>((std::max)(parts, Index(1)))));
 }
 

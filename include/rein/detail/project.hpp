@@ -99,21 +99,21 @@ ComponentView(const View&, int) -> ComponentView<View>;
 // says whether it changed the vector. Several threads may call it, for one vector each.
 template <class View, class Project>
 Report project_vectors(const View& view, const Project& project) {
+  const auto project_range = [&](Index begin, Index end) {
+    Report report{.checked = end - begin};
+    for (Index v = begin; v < end; ++v) {
+      const double largest = largest_magnitude(view, v);
+      if (!is_finite(largest)) {
+        ++report.nonfinite;
+      } else if (project(v, largest)) {
+        ++report.changed;
+      }
+    }
+    return report;
+  };
   // Short runs of neighbours share lines of the cache.
   const Index together = view.inner < 64 ? 64 : 1;
-  return report_in_parallel(view.vectors, together, bytes_to_share(view),
-                            [&](Index begin, Index end) {
-                              Report report{.checked = end - begin};
-                              for (Index v = begin; v < end; ++v) {
-                                const double largest = largest_magnitude(view, v);
-                                if (!is_finite(largest)) {
-                                  ++report.nonfinite;
-                                } else if (project(v, largest)) {
-                                  ++report.changed;
-                                }
-                              }
-                              return report;
-                            });
+  return report_in_parallel(view.vectors, together, bytes_to_share(view), project_range);
 }
 
 }  // namespace rein::detail
