@@ -709,6 +709,69 @@ TEST_CASE("corners: nothing but NaN and Inf") {
   nothing_but_nan<std::complex<double>>();
 }
 
+// A projection gathers several short vectors at a time, and a long one in pieces; each number by
+// its place in the vector, wherever it lies in memory.
+TEST_CASE("corners: a projection makes the same of a vector, whatever its layout") {
+  const auto check = [](const auto& constraint, auto w) {
+    using Scalar = typename decltype(w)::Scalar;
+    Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> along = w;
+    const rein::Report report = constraint(w);
+    CHECK(report.changed == w.rows() - 1);
+    CHECK(report.nonfinite == 1);
+    CHECK(constraint(along) == report);
+    CHECK(oracle::same_bits(oracle::copy_of(along), oracle::copy_of(w)));
+    CHECK(constraint(w).changed == 0);
+  };
+  const auto random = [](Eigen::Index rows, Eigen::Index cols) {
+    Eigen::MatrixXf w = Eigen::MatrixXf::Random(rows, cols);
+    w(rows / 2, cols - 1) = std::numeric_limits<float>::infinity();
+    return w;
+  };
+  for (const Eigen::Index length : {1, 3, 7, 8, 9, 500, 1041, 16743, 16744, 16745, 33500}) {
+    const Eigen::Index rows = length < 1000 ? 37 : 3;
+    const Eigen::MatrixXf w = random(rows, length);
+    INFO("length " << length);
+    const Eigen::VectorXd normal = Eigen::VectorXd::LinSpaced(length, 0.5, 1.5);
+    const double size = static_cast<double>(length);
+    check(rein::Simplex{0.1 * size, rein::per_row}, w);
+    check(rein::Hyperplane{normal, 2 * size, rein::per_row}, w);
+    check(rein::ZeroMean{rein::per_row}, Eigen::MatrixXd(w.cast<double>()));
+    Eigen::MatrixXf outside = w;
+    outside.col(0).array() += 2;
+    check(rein::L1Ball{0.1, rein::per_row}, outside);
+
+    Eigen::MatrixXcf complex(rows, length);
+    complex.real() = w;
+    complex.imag() = w.rowwise().reverse();
+    check(rein::ZeroMean{rein::per_row}, complex);
+    Eigen::MatrixXf real = w.topRows(rows / 2);
+    rein::ZeroMean{rein::per_row}(real);
+    rein::ZeroMean{rein::per_row}(complex);
+    CHECK(complex.real().topRows(rows / 2) == real);
+  }
+}
+
+TEST_CASE("corners: a projection of a filter in many runs of the memory") {
+  const Eigen::Index in = 2800, out = 2, height = 7;
+  Eigen::VectorXf kernel = Eigen::VectorXf::Random(in * out * height);
+  Eigen::MatrixXf rows(out, in * height);
+  const auto each_entry_in = [&](const auto& use) {
+    for (Eigen::Index i = 0; i < in; ++i) {
+      for (Eigen::Index o = 0; o < out; ++o) {
+        for (Eigen::Index h = 0; h < height; ++h) {
+          use(kernel((i * out + o) * height + h), rows(o, i * height + h));
+        }
+      }
+    }
+  };
+  each_entry_in([](float& in_kernel, float& in_rows) { in_rows = in_kernel; });
+  CHECK(rein::ZeroMean{rein::per_filter("ioh", {in, out, height})}(kernel).changed == out);
+  CHECK(rein::ZeroMean{rein::per_row}(rows).changed == out);
+  int different = 0;
+  each_entry_in([&](float in_kernel, float in_rows) { different += in_kernel != in_rows; });
+  CHECK(different == 0);
+}
+
 #else
 
 TEST_CASE("corners: not tried with -ffast-math, which gives them up") { SUCCEED(); }

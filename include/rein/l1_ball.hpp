@@ -42,8 +42,8 @@ class L1Ball final {
       static_assert(detail::ScalarTraits<typename detail::Dense<W>::Scalar>::components == 1,
                     "rein: an L1 ball is for real weights, not for complex ones");
       const auto view = detail::make_view(weights, grouping_);
-      return detail::project_vectors(view, [&](Eigen::Index v, double largest) {
-        return !is_inside(view, v, largest) && project(view, v);
+      return detail::project_vectors(view, [&](Eigen::Index v, double largest, auto& numbers) {
+        return !is_inside(view, v, largest, numbers) && project(v, numbers);
       });
     } else {
       return {};
@@ -51,27 +51,26 @@ class L1Ball final {
   }
 
  private:
-  template <class View>
-  bool is_inside(const View& view, Eigen::Index v, double largest) const {
+  template <class View, class Numbers>
+  bool is_inside(const View& view, Eigen::Index v, double largest, Numbers& numbers) const {
+    using namespace Eigen::internal;
     const detail::Scaling scaling(detail::scaled(radius_).exponent);
     const double radius = radius_ * scaling.down;
     if (largest * scaling.down > 2 * radius) return false;  // else the sum is small
     detail::CompensatedSum sum;
-    detail::for_each_component(
-        view, v, [&](const auto& x) { sum.add(std::abs(static_cast<double>(x)) * scaling.down); });
+    numbers.for_each_packet(v, 0, [&](const auto& x, const auto& ones, Eigen::Index) {
+      sum.add(pmul(pmul(pabs(x), pset1<detail::Doubles>(scaling.down)), ones));
+    });
     const double slack = detail::sum_slack<typename View::Scalar>(
         radius, static_cast<double>(view.length()), scaling);
     return sum.minus(radius) <= slack;
   }
 
-  template <class View>
-  bool project(const View& view, Eigen::Index v) const {
-    const auto magnitude = [](double x) { return std::abs(x); };
-    const detail::SimplexThreshold shrunk(view, v, radius_, magnitude);
-    return detail::replace_entries(view, v, [&](double x) {
-      const double y = shrunk(std::abs(x));
-      return x < 0 && y > 0 ? -y : y;
-    });
+  template <class Numbers>
+  bool project(Eigen::Index v, Numbers& numbers) const {
+    const auto magnitude = [](const auto& x) { return Eigen::internal::pabs(x); };
+    const detail::SimplexThreshold shrunk(numbers, v, radius_, magnitude);
+    return numbers.replace(v, 0, [&](double x) { return shrunk(x) - shrunk(-x); });
   }
 
   double radius_;

@@ -53,21 +53,26 @@ class MaxSpectralNorm final {
       const auto view = detail::make_view(weights, whole);
       double sigma = 0;
       // There is one vector, and so one thread.
-      Report report = detail::project_vectors(view, [&](Eigen::Index v, double largest) {
-        if (largest == 0) return false;
-        const detail::Scaling scaling(detail::scaled(largest).exponent);
-        const double scaled_sigma = sigma_max_(weights, scaling.down);
-        sigma = scaled_sigma * scaling.up;
-        // The entries' rounding, of subnormal ones by half a step, may bring sigma_max back up.
-        constexpr double step = detail::power_of_two(Traits::denorm_exponent);
-        const double half_step = step * scaling.down / 2;
-        const double slack = std::sqrt(static_cast<double>(weights.size())) * half_step;
-        const double bound = limit_ * scaling.down * (1 + 5e-7 + 4 * Traits::epsilon) + slack;
-        const auto scaled_entry = [&](double x) {
-          return x * scaling.down / scaled_sigma * limit_;
-        };
-        return scaled_sigma > bound && detail::replace_entries(view, v, scaled_entry);
-      });
+      Report report =
+          detail::project_vectors(view, [&](Eigen::Index v, double largest, auto& numbers) {
+            if (largest == 0) return false;
+            const detail::Scaling scaling(detail::scaled(largest).exponent);
+            const double scaled_sigma = sigma_max_(weights, scaling.down);
+            sigma = scaled_sigma * scaling.up;
+            // The entries' rounding, of subnormal ones by half a step, may bring sigma_max back up.
+            constexpr double step = detail::power_of_two(Traits::denorm_exponent);
+            const double half_step = step * scaling.down / 2;
+            const double slack = std::sqrt(static_cast<double>(weights.size())) * half_step;
+            const double bound = limit_ * scaling.down * (1 + 5e-7 + 4 * Traits::epsilon) + slack;
+            const auto scaled_entry = [&](double x) {
+              return x * scaling.down / scaled_sigma * limit_;
+            };
+            bool changed = false;
+            for (int c = 0; c < Traits::components && scaled_sigma > bound; ++c) {
+              changed |= numbers.replace(v, c, scaled_entry);
+            }
+            return changed;
+          });
       report.largest_norm = sigma;
       return report;
     } else {

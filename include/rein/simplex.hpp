@@ -46,8 +46,10 @@ class Simplex final {
       static_assert(detail::ScalarTraits<typename detail::Dense<W>::Scalar>::components == 1,
                     "rein: a simplex is for real weights, not for complex ones");
       const auto view = detail::make_view(weights, grouping_);
-      return detail::project_vectors(view, [&](Eigen::Index v, double largest) {
-        return !is_satisfied(view, v, largest) && project(view, v);
+      return detail::project_vectors(view, [&](Eigen::Index v, double largest, auto& numbers) {
+        if (is_satisfied(view, v, largest, numbers)) return false;
+        const detail::SimplexThreshold shifted(numbers, v, sum_, [](const auto& x) { return x; });
+        return numbers.replace(v, 0, shifted);
       });
     } else {
       return {};
@@ -55,27 +57,21 @@ class Simplex final {
   }
 
  private:
-  template <class View>
-  bool is_satisfied(const View& view, Eigen::Index v, double largest) const {
+  template <class View, class Numbers>
+  bool is_satisfied(const View& view, Eigen::Index v, double largest, Numbers& numbers) const {
+    using namespace Eigen::internal;
     const detail::Scaling scaling(detail::scaled(sum_).exponent);
     const double target = sum_ * scaling.down;
     if (largest * scaling.down > 2 * target) return false;  // else the sum is small
     detail::CompensatedSum sum;
-    bool nonnegative = true;
-    detail::for_each_component(view, v, [&](const auto& x) {
-      const double value = static_cast<double>(x);
-      nonnegative = nonnegative && value >= 0;
-      sum.add(value * scaling.down);
+    detail::Doubles least = pset1<detail::Doubles>(0.0);
+    numbers.for_each_packet(v, 0, [&](const auto& x, const auto& ones, Eigen::Index) {
+      least = pmin(least, x);
+      sum.add(pmul(pmul(x, pset1<detail::Doubles>(scaling.down)), ones));
     });
     const double slack = detail::sum_slack<typename View::Scalar>(
         target, static_cast<double>(view.length()), scaling);
-    return nonnegative && std::abs(sum.minus(target)) <= slack;
-  }
-
-  template <class View>
-  bool project(const View& view, Eigen::Index v) const {
-    const detail::SimplexThreshold shifted(view, v, sum_, [](double x) { return x; });
-    return detail::replace_entries(view, v, shifted);
+    return predux_min(least) >= 0 && std::abs(sum.minus(target)) <= slack;
   }
 
   double sum_;

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include <Eigen/Core>
+
 #include <rein/constraint.hpp>
 #include <rein/detail/project.hpp>
 #include <rein/grouping.hpp>
@@ -33,13 +35,10 @@ class ZeroMean final {
       constexpr int components =
           detail::ScalarTraits<typename detail::Dense<W>::Scalar>::components;
       const auto view = detail::make_view(weights, grouping_);
-      return detail::project_vectors(view, [&](Eigen::Index v, double largest) {
+      return detail::project_vectors(view, [&](Eigen::Index v, double largest, auto& numbers) {
         const detail::Scaling scaling(detail::scaled(largest).exponent);
         bool changed = false;
-        for (int c = 0; c < components; ++c) {
-          const detail::ComponentView part{view, c};
-          if (!is_satisfied(part, v, scaling)) changed |= center(part, v, scaling);
-        }
+        for (int c = 0; c < components; ++c) changed |= center(view, v, c, scaling, numbers);
         return changed;
       });
     } else {
@@ -48,33 +47,37 @@ class ZeroMean final {
   }
 
  private:
-  template <class View>
-  static bool is_satisfied(const View& view, Eigen::Index v, const detail::Scaling& scaling) {
+  // Takes the mean from component c of the entries of vector v, where it is not 0 already. The mean
+  // is the nearest double and a rest, so that nearly equal entries keep their differences.
+  template <class View, class Numbers>
+  static bool center(const View& view, Eigen::Index v, int c, const detail::Scaling& scaling,
+                     Numbers& numbers) {
+    using namespace Eigen::internal;
+    using detail::Doubles;
+    const double n = static_cast<double>(view.length());
+    const auto down = pset1<Doubles>(scaling.down);
     detail::CompensatedSum sum, magnitudes;
-    detail::for_each_component(view, v, [&](const auto& x) {
-      const double value = static_cast<double>(x) * scaling.down;
+    numbers.for_each_packet(v, c, [&](const auto& x, const auto& ones, Eigen::Index) {
+      const auto value = pmul(pmul(x, down), ones);
       sum.add(value);
-      magnitudes.add(std::abs(value));
+      magnitudes.add(pabs(value));
     });
-    return std::abs(sum.total()) <=
-           detail::sum_slack<typename View::Scalar>(magnitudes.total(),
-                                                    static_cast<double>(view.length()), scaling);
-  }
+    const double total = sum.total();
+    using Scalar = typename detail::ScalarTraits<typename View::Scalar>::Component;
+    if (std::abs(total) <= detail::sum_slack<Scalar>(magnitudes.total(), n, scaling)) return false;
 
-  // The mean is the nearest double and a rest, so that nearly equal entries keep their differences.
-  template <class View>
-  static bool center(const View& view, Eigen::Index v, const detail::Scaling& scaling) {
     const auto mean_of_differences = [&](double from) {
-      detail::CompensatedSum sum;
-      detail::for_each_component(
-          view, v, [&](const auto& x) { sum.add(static_cast<double>(x) * scaling.down - from); });
-      return sum.total() / static_cast<double>(view.length());
+      detail::CompensatedSum differences;
+      numbers.for_each_packet(v, c, [&](const auto& x, const auto& ones, Eigen::Index) {
+        differences.add(pmul(psub(pmul(x, down), pset1<Doubles>(from)), ones));
+      });
+      return differences.total() / n;
     };
-    double mean = mean_of_differences(0);
+    double mean = total / n;
     mean += mean_of_differences(mean);
     const double rest = mean_of_differences(mean);
-    return detail::replace_entries(
-        view, v, [&](double x) { return ((x * scaling.down - mean) - rest) * scaling.up; });
+    return numbers.replace(
+        v, c, [&](double x) { return ((x * scaling.down - mean) - rest) * scaling.up; });
   }
 
   [[no_unique_address]] G grouping_;

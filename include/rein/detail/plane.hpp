@@ -21,11 +21,20 @@ class Plane {
   Plane(const char* owner, const Eigen::DenseBase<N>& normal, double offset)
       : owner_(owner), normal_(plain(normal)), offset_(offset) {
     require(is_finite(offset), owner, "offset", offset, "a finite number");
+    double largest = 0;
     for (const double entry : normal_) {
       require(is_finite(entry), owner, "an entry of normal", entry, "a finite number");
-      largest_ = (std::max)(largest_, std::abs(entry));
+      largest = (std::max)(largest, std::abs(entry));
     }
-    require(largest_ > 0, owner, "the largest entry of normal", largest_, "other than 0");
+    require(largest > 0, owner, "the largest entry of normal", largest, "other than 0");
+
+    exponent_ = scaled(largest).exponent;
+    scaled_.setZero(padding + normal_.size());
+    scaled_.tail(normal_.size()) = normal_ * Scaling(exponent_).down;
+    double lost = 0;
+    for (const double entry : scaled_) add_keeping_error(square_, lost, entry * entry);
+    square_ += lost;
+    norm_ = scaled_.lpNorm<1>();
   }
 
   const Eigen::VectorXd& normal() const { return normal_; }
@@ -42,44 +51,43 @@ class Plane {
   // Moves vector v onto the plane, where it is not there already: within the slack of rounding, or
   // below it, where that will do. Says whether it changed. Entries whose normal is 0 take no part:
   // one that is large would take bits from the others by the scale.
-  template <class View>
-  bool project(const View& view, Index v, bool below_will_do) const {
-    double largest = 0;
-    Index i = 0;
-    for_each_component(view, v, [&](const auto& x) {
-      if (normal_[i++] != 0) largest = (std::max)(largest, std::abs(static_cast<double>(x)));
+  template <class Scalar, class Numbers>
+  bool project(Index v, Numbers& numbers, bool below_will_do) const {
+    using namespace Eigen::internal;
+    Doubles magnitudes = pset1<Doubles>(0.0);
+    numbers.for_each_packet(v, 0, [&](const Doubles& x, const Doubles&, Index i) {
+      // 1 for each entry of the normal that is not 0, without a comparison of packets.
+      const Doubles part = pmin(pmul(pabs(normal(i)), pset1<Doubles>(1e300)), pset1<Doubles>(1.0));
+      magnitudes = pmax(magnitudes, pmul(pabs(x), part));
     });
     // Normal and vector are scaled so that neither the products nor the offset overflow.
-    const Scaling normal_scaling(exponent_of(largest_));
     const Scaling scaling(
-        (std::max)(exponent_of(largest), exponent_of(offset_) - exponent_of(largest_)));
-    const double target = std::clamp(offset_ * normal_scaling.down * scaling.down, -1e300, 1e300);
-    const auto normal = [&](Index k) { return normal_[k] * normal_scaling.down; };
+        (std::max)(exponent_of(predux_max(magnitudes)), exponent_of(offset_) - exponent_));
+    const double target =
+        std::clamp(offset_ * Scaling(exponent_).down * scaling.down, -1e300, 1e300);
 
     // Where nearly all of a vector is taken away, its rounding is large beside what is left, and
     // another round takes that away too.
     bool changed = false;
     for (int round = 0; round < 64; ++round) {
-      CompensatedSum product, magnitudes, normal_norm, normal_square;
-      i = 0;
-      for_each_component(view, v, [&](const auto& x) {
-        const double n = normal(i++);
-        if (n == 0) return;
-        const double term = n * (static_cast<double>(x) * scaling.down);
+      CompensatedSum product, terms;
+      numbers.for_each_packet(v, 0, [&](const Doubles& x, const Doubles& ones, Index i) {
+        // No Inf from what takes no part.
+        const Doubles value =
+            pmax(pmin(pmul(x, pset1<Doubles>(scaling.down)), pset1<Doubles>(1e300)),
+                 pset1<Doubles>(-1e300));
+        const Doubles term = pmul(pmul(normal(i), value), ones);
         product.add(term);
-        magnitudes.add(std::abs(term));
-        normal_norm.add(std::abs(n));
-        normal_square.add(n * n);
+        terms.add(pabs(term));
       });
       const double excess = product.minus(target);
-      const double slack = sum_slack<typename View::Scalar>(magnitudes.total() + std::abs(target),
-                                                            normal_norm.total(), scaling);
+      const double slack = sum_slack<Scalar>(terms.total() + std::abs(target), norm_, scaling);
       if (excess <= slack && (excess >= -slack || (below_will_do && round == 0))) break;
 
-      const double step = excess / normal_square.total();
-      i = 0;
-      const bool moved = replace_entries(view, v, [&](double x) {
-        const double part = normal(i++) * step;
+      const double step = excess / square_;
+      const double* normal = scaled_.data() + padding;
+      const bool moved = numbers.replace(v, 0, [&](double x) {
+        const double part = *normal++ * step;
         return part == 0 ? x : (x * scaling.down - part) * scaling.up;
       });
       if (!moved) break;
@@ -100,10 +108,18 @@ class Plane {
   // The exponent of 0 is below all others.
   static int exponent_of(double x) { return x == 0 ? -3000 : scaled(x).exponent; }
 
+  // The scaled normal's packet from entry i on, at most `padding` before the first.
+  Doubles normal(Index i) const {
+    return Eigen::internal::ploadu<Doubles>(scaled_.data() + padding + i);
+  }
+
+  static constexpr Index padding = packet_size<double>;
+
   const char* owner_;
-  Eigen::VectorXd normal_;
+  Eigen::VectorXd normal_, scaled_;  // the latter to entries below 1, after zeros
   double offset_;
-  double largest_ = 0;  // magnitude of the normal's entries
+  int exponent_;                  // of the normal's scale
+  double norm_ = 0, square_ = 0;  // the L1 norm and the square of the L2 norm of the scaled normal
 };
 
 // Applies the plane to each vector of real weights.
@@ -115,8 +131,9 @@ Report project_on_plane(W&& weights, const G& grouping, const Plane& plane, bool
                   "rein: a half-space or hyperplane is for real weights, not for complex ones");
     const auto view = make_view(weights, grouping);
     plane.check_length(view.length());
-    return project_vectors(view,
-                           [&](Index v, double) { return plane.project(view, v, below_will_do); });
+    return project_vectors(view, [&](Index v, double, auto& numbers) {
+      return plane.project<typename Dense<W>::Scalar>(v, numbers, below_will_do);
+    });
   } else {
     return {};
   }

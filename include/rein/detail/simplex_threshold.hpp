@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include <Eigen/Core>
+
 #include <rein/detail/careful.hpp>
 #include <rein/detail/project.hpp>
 #include <rein/detail/scalar.hpp>
@@ -21,24 +23,25 @@ class SimplexThreshold {
   // its slope f' (Michelot 1986). It starts on the right, so that f and f' fall, and f f' by a
   // factor of 4 or more at each pass: log2(n) + 27 passes suffice, 4 to 13 are usual. Where
   // rounding leads past the root, the next pass leads back.
-  template <class View, class Key>
-  SimplexThreshold(const View& view, Index v, double total, Key key)
+  template <class Numbers, class Key>
+  SimplexThreshold(Numbers& numbers, Index v, double total, Key key)
       : scaling_(scaled(total).exponent), distance_(total * scaling_.down) {
-    for_each_component(view, v, [&](const auto& x) {
-      largest_ = (std::max)(largest_, key(static_cast<double>(x)));
-    });
+    using namespace Eigen::internal;
+    Doubles largest = pset1<Doubles>(std::numeric_limits<double>::lowest());
+    numbers.for_each_packet(
+        v, 0, [&](const Doubles& x, const Doubles&, Index) { largest = pmax(largest, key(x)); });
+    largest_ = predux_max(largest);
     const double target = distance_;
     for (int pass = 0; pass < 64; ++pass) {  // GCOVR_EXCL_BR_LINE: the bound is for safety alone
       CompensatedSum sum;
-      double count = 0;
-      for_each_component(view, v, [&](const auto& x) {
-        const double y = above(key(static_cast<double>(x)));
-        if (y > 0) {
-          sum.add(y);
-          ++count;
-        }
+      Doubles counts = pset1<Doubles>(0.0);
+      numbers.for_each_packet(v, 0, [&](const Doubles& x, const Doubles& ones, Index) {
+        const Doubles y = pmul(above(key(x)), ones);
+        sum.add(y);
+        // 1 for each y that is not next to nothing, without a comparison of packets.
+        counts = padd(counts, pmin(pmul(y, pset1<Doubles>(1e300)), pset1<Doubles>(1.0)));
       });
-      const double excess = sum.minus(target);
+      const double count = predux(counts), excess = sum.minus(target);
       // The y themselves may round by half of this.
       const double rounding = target * std::numeric_limits<double>::epsilon();
       if (std::abs(excess) <= rounding || count == 0) break;
@@ -50,13 +53,17 @@ class SimplexThreshold {
   double operator()(double x) const { return above(x) * scaling_.up; }
 
  private:
-  double above(double x) const {
-    return (std::max)((distance_ - (largest_ - x) * scaling_.down) + distance_rest_, 0.0);
+  template <class P>
+  EIGEN_ALWAYS_INLINE P above(const P& x) const {
+    using namespace Eigen::internal;
+    const P below_largest = pmul(psub(pset1<P>(largest_), x), pset1<P>(scaling_.down));
+    const P y = padd(psub(pset1<P>(distance_), below_largest), pset1<P>(distance_rest_));
+    return pmax(y, pset1<P>(0.0));
   }
 
   Scaling scaling_;
   double distance_, distance_rest_ = 0;  // scaled, and what rounding took from it
-  double largest_ = std::numeric_limits<double>::lowest();
+  double largest_ = 0;
 };
 
 }  // namespace rein::detail
