@@ -151,6 +151,32 @@ TEST_CASE("openmp: the other constraints give the same bits for any number of th
   check(rein::Halfspace{normal, 0.0, rein::per_row});
 }
 
+TEST_CASE("openmp: norms and rescale give the same bits for any number of threads") {
+  const auto check = [](Index rows, Index cols, const auto& grouping) {
+    INFO(rows << " x " << cols);
+    const Eigen::MatrixXf start = uneven<Eigen::MatrixXf>(rows, cols);
+    same_for_any_number_of_threads([&] {
+      Eigen::ArrayXf norms = rein::norms(start, grouping);
+      CHECK(norms.isNaN().count() == 1);
+      return std::pair(norms, 0);
+    });
+    Eigen::ArrayXf factors = 1 + rein::norms(Eigen::MatrixXf::Random(rows, cols), grouping);
+    for (Index v = 0; v < factors.size(); v += 3) factors[v] = 1;
+    same_for_any_number_of_threads([&] {
+      Eigen::MatrixXf w = start;
+      const rein::Report report = rein::rescale(w, grouping, factors);
+      CHECK(report.changed == factors.size() - (factors.size() + 2) / 3);
+      return std::pair(w, report);
+    });
+  };
+  check(700, 500, rein::per_row);
+  check(100, 5000, rein::per_row);
+  check(9000, 40, rein::per_row);
+  check(700, 500, rein::per_col);
+  check(5000, 100, rein::per_col);
+  check(20, 9000, rein::per_col);
+}
+
 TEST_CASE("openmp: a step gives the same bits for any number of threads") {
   const auto check = [](const auto& constraint) {
     using W = Eigen::MatrixXf;

@@ -33,7 +33,7 @@ SquaredNorm squared_norm(W& gradient) {
   const auto view = make_view(gradient, whole);
   if constexpr (is_strided<std::remove_const_t<decltype(view)>>) {
     Real square = 0;
-    for_each_square_sum(view, [&](Index, Real square_sum) { square = square_sum; });
+    for_all_square_sums(view, [&](Index, Index, const Real* square_sum) { square = *square_sum; });
     if (NormRule<typename W::Scalar>::safe(square)) {
       return {true, scaled(static_cast<double>(square)), Traits::epsilon};
     }

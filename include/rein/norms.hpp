@@ -1,7 +1,5 @@
 #pragma once
 
-#include <cmath>
-
 #include <Eigen/Core>
 
 #include <rein/constraint.hpp>
@@ -33,11 +31,15 @@ auto norms(const Eigen::DenseBase<W>& weights, const G& grouping) {
   } else {
     const auto view = detail::make_view(weights.derived(), grouping);
     Eigen::Array<Real, Eigen::Dynamic, 1> result(view.vectors);
-    detail::for_each_square_sum(view, [&](Eigen::Index v, Real square_sum) {
-      result[v] = static_cast<Real>(detail::NormRule<typename W::Scalar>::safe(square_sum)
-                                        ? detail::exact_root_of(square_sum)
-                                        : detail::unscaled(detail::careful_norm(view, v).norm));
-    });
+    detail::for_all_square_sums(
+        view, [&](Eigen::Index first, Eigen::Index vectors, const Real* square_sums) {
+          detail::roots(square_sums, vectors, &result[first]);
+          for (Eigen::Index k = 0; k < vectors; ++k) {
+            if (detail::NormRule<typename W::Scalar>::safe(square_sums[k])) continue;
+            const double norm = detail::unscaled(detail::careful_norm(view, first + k).norm);
+            result[first + k] = static_cast<Real>(norm);
+          }
+        });
     return result;
   }
 }
@@ -73,7 +75,7 @@ Report rescale(W&& weights, const G& grouping, const Eigen::DenseBase<F>& factor
       detail::require(detail::is_finite(reals[v]), "rescale", "a factor", given,
                       "a finite number in the weights' precision");
     }
-    return {.checked = view.vectors, .changed = detail::rescale_vectors(view, reals)};
+    return {.checked = view.vectors, .changed = detail::rescale_vectors(view, reals.data())};
   } else {
     return {};
   }

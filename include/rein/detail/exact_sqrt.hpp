@@ -26,6 +26,7 @@ template <class P>
 P exact_root(const P& x) {
   return Eigen::internal::psqrt(x);
 }
+inline float exact_root(float x) { return exact_root_of(x); }
 #if defined(EIGEN_VECTORIZE_SSE)
 inline Eigen::internal::Packet4f exact_root(const Eigen::internal::Packet4f& x) {
   return _mm_sqrt_ps(x);
@@ -44,5 +45,13 @@ inline Eigen::internal::Packet8d exact_root(const Eigen::internal::Packet8d& x) 
   return _mm512_sqrt_pd(x);
 }
 #endif
+
+// The roots of n >= 1 numbers.
+template <class Real>
+void roots(const Real* x, Index n, Real* y) {
+  using namespace Eigen::internal;
+  over_lanes_at_least_once<Real>(
+      n, [=]<class P>(Index i, P) { pstoreu(y + i, exact_root(ploadu<P>(x + i))); });
+}
 
 }  // namespace rein::detail

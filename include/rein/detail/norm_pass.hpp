@@ -47,61 +47,96 @@ void for_each_block(const StridedView<Entry>& view, Index begin, Index end, cons
   }
 }
 
-// Calls visit(v, square_sum) for every vector.
-template <class Entry, class Visit>
-void for_each_square_sum(const StridedView<Entry>& view, const Visit& visit) {
-  using Real = typename ScalarTraits<std::remove_const_t<Entry>>::Real;
-  if (view.length() == 0) {
-    for (Index v = 0; v < view.vectors; ++v) visit(v, Real(0));
-  } else if (lies_along(view)) {
-    const AlongVectors vectors(view);
-    for (Index v = 0; v < view.vectors; ++v) visit(v, vectors.square_sum(v));
+// Whether threads share the vectors of a view: not where these lie across the memory and each
+// block's rows are shared.
+template <class View>
+bool shares_vectors(const View& view) {
+  if (threads_for(view.vectors, bytes_to_share(view)) == 1) return false;
+  if constexpr (is_strided<View>) {
+    return lies_along(view) || parts_of_rows(view) == 1;
   } else {
-    LaneNotes<Real> notes;
-    for_each_block(view, 0, view.vectors, [&](Index first, Index vectors) {
-      LaneBlock block(view, first, vectors, notes);
-      const Real* square_sums = block.square_sums();
-      for (Index k = 0; k < vectors; ++k) visit(first + k, square_sums[k]);
-    });
+    return true;
   }
+}
+
+// Vectors that a thread takes at least: of those that lie across the memory, a page of each row.
+template <class View>
+Index vectors_to_a_thread(const View& view) {
+  constexpr Index page = 4096 / static_cast<Index>(sizeof(typename View::Scalar));
+  return view.inner < long_run ? page / (std::max)(view.inner, Index(1)) : 1;
+}
+
+// Calls work(begin, end) for ranges of a view's vectors, by more than one thread where that pays.
+template <class View, class Work>
+void for_vectors(const View& view, const Work& work) {
+  if (!shares_vectors(view)) return work(Index(0), view.vectors);
+  in_parallel(view.vectors, vectors_to_a_thread(view), bytes_to_share(view), work);
+}
+
+// Calls visit(first, vectors, square_sums) for vectors that make up a view.
+template <class Entry, class Visit>
+void for_all_square_sums(const StridedView<Entry>& view, const Visit& visit) {
+  using Real = typename ScalarTraits<std::remove_const_t<Entry>>::Real;
+  const auto some = [&](Index begin, Index end) {
+    if (view.length() == 0) {
+      constexpr Real zero = 0;
+      for (Index v = begin; v < end; ++v) visit(v, 1, &zero);
+    } else if (lies_along(view)) {
+      const AlongVectors vectors(view, begin, end, no_refresh<Entry>);
+      Real sums[AlongVectors<Entry>::most_together];
+      for (Index first = begin, count; first < end; first += count) {
+        count = 1;
+        if (vectors.are_short()) {
+          count = (std::min)(vectors.together(), end - first);
+          vectors.square_sums(first, count, sums);
+        } else {
+          sums[0] = vectors.square_sum(first);
+        }
+        visit(first, count, sums);
+      }
+    } else {
+      LaneNotes<Real> notes;
+      for_each_block(view, begin, end, [&](Index first, Index vectors) {
+        LaneBlock block(view, first, vectors, notes);
+        visit(first, vectors, block.square_sums());
+      });
+    }
+  };
+  for_vectors(view, some);
 }
 
 // Multiplies every vector by its factor; one whose factor is 1 is not written to. Returns how many
 // have another factor.
-template <class View, class Factors>
-Index rescale_vectors(const View& view, const Factors& factors) {
-  Index changed = 0;
-  const auto needed = [&](Index v) {
-    changed += factors[v] != 1;
-    return factors[v] != 1;
+template <class View, class Real>
+Index rescale_vectors(const View& view, const Real* factors) {
+  const auto count_others = [factors](Index begin, Index end) {
+    return end - begin - std::count(factors + begin, factors + end, Real(1));
   };
-  using Real = typename ScalarTraits<typename View::Scalar>::Real;
-  if constexpr (!is_strided<View>) {
-    for (Index v = 0; v < view.vectors; ++v) {
-      if (!needed(v)) continue;
-      for (Index o = 0; o < view.outer; ++o) {
-        for (Index i = 0; i < view.inner; ++i) scale_entry(view.entry(o, v, i), factors[v]);
+  const auto some = [&](Index begin, Index end) {
+    if constexpr (!is_strided<View>) {
+      for (Index v = begin; v < end; ++v) {
+        if (factors[v] == 1) continue;
+        for (Index o = 0; o < view.outer; ++o) {
+          for (Index i = 0; i < view.inner; ++i) scale_entry(view.entry(o, v, i), factors[v]);
+        }
       }
-    }
-  } else if (view.length() == 0) {
-    for (Index v = 0; v < view.vectors; ++v) needed(v);
-  } else if (lies_along(view)) {
-    const AlongVectors along(view);
-    for (Index v = 0; v < view.vectors; ++v) {
-      if (needed(v)) along.scale(v, factors[v]);
-    }
-  } else {
-    LaneNotes<Real> notes;
-    for_each_block(view, 0, view.vectors, [&](Index first, Index vectors) {
-      LaneBlock block(view, first, vectors, notes);
-      const Index before = changed;
-      for (Index k = 0; k < vectors; ++k) {
-        block.factors()[k] = needed(first + k) ? factors[first + k] : 1;
+    } else if (lies_along(view)) {
+      const AlongVectors along(view, begin, end, no_refresh<typename View::Scalar>);
+      if (along.are_short()) return along.scale(begin, end - begin, factors + begin);
+      for (Index v = begin; v < end; ++v) {
+        if (factors[v] != 1) along.scale(v, factors[v]);
       }
-      block.scale(changed - before);
-    });
-  }
-  return changed;
+    } else {
+      LaneNotes<Real> notes;
+      for_each_block(view, begin, end, [&](Index first, Index vectors) {
+        LaneBlock block(view, first, vectors, notes);
+        std::copy_n(factors + first, vectors, block.factors());
+        block.scale(count_others(first, first + vectors));
+      });
+    }
+  };
+  if (view.length() != 0) for_vectors(view, some);
+  return count_others(0, view.vectors);
 }
 
 // Marks the vectors that a pass changes, where there is somebody to look. A byte each, so that
@@ -146,12 +181,8 @@ class NormPass {
 
   // All vectors: in blocks, and by more than one thread where that pays.
   EIGEN_DONT_INLINE Report all() const {
-    const Index bytes = bytes_to_share(view_);
-    if (threads_for(view_.vectors, bytes) == 1 || shares_rows()) return some(0, view_.vectors);
-    // Of vectors that lie across the memory a thread gets at least a page of each row.
-    const Index run = (std::max)(view_.inner, Index(1)) * static_cast<Index>(sizeof(Scalar));
-    const Index grain = view_.inner < long_run ? 4096 / run : 1;
-    return report_in_parallel(view_.vectors, grain, bytes,
+    if (!shares_vectors(view_)) return some(0, view_.vectors);
+    return report_in_parallel(view_.vectors, vectors_to_a_thread(view_), bytes_to_share(view_),
                               [&](Index begin, Index end) { return some(begin, end); });
   }
 
@@ -410,15 +441,6 @@ class NormPass {
     if (careful_rescale(vectors(), v, factor)) {
       ++tally.changed;
       changed_(v, factor);
-    }
-  }
-
-  // Whether threads share the rows of memory of a block, not the vectors.
-  bool shares_rows() const {
-    if constexpr (is_strided<View>) {
-      return !lies_along(view_) && parts_of_rows(view_) > 1;
-    } else {
-      return false;
     }
   }
 
