@@ -36,15 +36,17 @@ struct LaneNotes {
 // 1e-8 at any length.
 inline constexpr Index columns_to_fold = 128;
 
-// How many of the narrow rows of memory, without a gap between them, are taken as one, which fills
-// the packets: 10 x 784 takes a third to two thirds of the time so. Wider rows gain nothing, and
-// fewer lose: 16 x 120 took 1.4 times as long.
+// How many rows of memory without a gap between them are taken as one, so that packets are full:
+// narrow ones, of which 10 x 784 takes a third to two thirds of the time so, and in a cache those
+// up to 2 KiB that leave a packet half empty: 39 x 1753 and 90 x 1000 took 2.0 and 1.3 times as
+// long one by one. Of a few rows it is the other way round: 16 x 120 took 1.4 times as long.
 template <class Real>
-Index rows_to_join(Index width, Index rows) {
-  constexpr Index narrow = 128 / static_cast<Index>(sizeof(Real)), wide = 64, most = 16;
+Index rows_to_join(Index width, Index rows, bool from_memory) {
+  constexpr Index size = static_cast<Index>(sizeof(Real)), narrow = 128 / size, wide = 2048 / size;
+  const bool uneven = width < wide && width % packet_size<Real> != 0 && !from_memory;
+  const Index wanted = width < narrow ? 64 : uneven ? 4 * width : width;
   Index joined = 1;
-  if (width >= narrow) return joined;
-  while (joined < most && joined * width < wide && joined * columns_to_fold < rows) joined *= 2;
+  while (joined < 16 && joined * width < wanted && joined * columns_to_fold < rows) joined *= 2;
   return joined;
 }
 
@@ -149,9 +151,22 @@ class LaneBlock {
     return from_memory() && !refresh_ && bytes >= 256 && bytes <= most_row_in_order;
   }
 
+  // How many columns of so many lanes are summed in registers, lane by lane: what 16 KiB hold, at
+  // least 8, and all that the first cache holds. 8 of 96 x 2000 floats at a time took 1.3 to 1.6
+  // times as long, of 64 x 512 1.3 (AMD; with AVX2 and SSE2 1.1); but all of 128 x 128 up to twice
+  // as long as 8 at a time.
+  Index columns_at_a_time(Index lanes) const {
+    if (fits_first_cache()) return columns_to_fold;
+    if (from_memory()) return 8;
+    const Index columns = 16384 / (lanes * static_cast<Index>(sizeof(Real)));
+    return std::clamp(static_cast<Index>(std::bit_floor(static_cast<std::size_t>(columns))),
+                      Index(8), columns_to_fold);
+  }
+
   void join_rows() {
     const Index width = view_.vectors * width_;
-    if (direct_ && row_stride() == width) joined_ = rows_to_join<Real>(width, view_.outer);
+    if (direct_ && row_stride() == width)
+      joined_ = rows_to_join<Real>(width, view_.outer, from_memory());
   }
 
   // Whether the block is all of its rows of memory, and not some vectors of more, such as listed
@@ -176,7 +191,7 @@ class LaneBlock {
         sum_few_columns(reals, stride, view_.outer, n, sums_ + lane);
       });
     }
-    if (width_ != 1) join_lanes([](Index) { return Real(0); });
+    if (width_ != 1) join_lanes(nullptr);
     return sums_;
   }
 
@@ -193,7 +208,7 @@ class LaneBlock {
         add_lanes(sums_, losts_, sums, losts, lanes_);
       }
     }
-    if (width_ != 1) join_lanes([this](Index lane) { return losts_[lane]; });
+    if (width_ != 1) join_lanes(losts_);
     return sums_;
   }
 
@@ -219,13 +234,11 @@ class LaneBlock {
 
   // Sums the rows [begin, end) of memory, lane by lane.
   EIGEN_DONT_INLINE void add_rows(Index begin, Index end, Real* sums, Real* losts) const {
-    // What the first cache holds is summed in registers, lane by lane: more than that, such as 128
-    // x 128, took up to twice as long as 8 columns at a time.
-    const Index step = direct_ && fits_first_cache() ? columns_to_fold : 8;
     const Index rows = (end - begin) / joined_, lanes = joined_ * lanes_;
     // Some vectors are summed in the order in which all of them are.
     const Index run = has_whole_rows() ? lanes : lanes_, run_stride = joined_ * row_stride();
     const bool ordered = in_order(run);
+    const Index step = ordered || !direct_ ? 8 : columns_at_a_time(lanes);
     Index refreshed = begin;
     const auto refresh_to = [&](Index wanted) {
       // About 1024 entries at a time.
@@ -298,26 +311,11 @@ class LaneBlock {
     }
   }
 
-  // Adds up the lanes of each vector, and what each has lost: floats in double, which hardly rounds
-  // them.
-  template <class Lost>
-  void join_lanes(const Lost& lost_by) {
+  // Adds up the lanes of each vector, and what each has lost, if there is something.
+  EIGEN_ALWAYS_INLINE void join_lanes(const Real* losts) {
     for (Index k = 0; k < vectors_; ++k) {
-      const Index begin = k * width_, end = begin + width_;
-      if constexpr (std::is_same_v<Real, float>) {
-        double sum = 0;
-        for (Index i = begin; i < end; ++i) {
-          sum += static_cast<double>(sums_[i]) + static_cast<double>(lost_by(i));
-        }
-        sums_[k] = static_cast<Real>(sum);
-      } else {
-        Real sum = sums_[begin], lost = lost_by(begin);
-        for (Index i = begin + 1; i < end; ++i) {
-          add_keeping_error(sum, lost, sums_[i]);
-          lost += lost_by(i);
-        }
-        sums_[k] = sum + lost;
-      }
+      const Index begin = k * width_;
+      sums_[k] = sum_of_lanes(sums_ + begin, losts == nullptr ? losts : losts + begin, width_);
     }
   }
 

@@ -614,6 +614,42 @@ EIGEN_DONT_INLINE void add_lanes(Real* sums, Real* losts, const Real* other_sums
   });
 }
 
+// The sum of n lanes' sums and of what they have lost, if that is not null: by packets, where there
+// is a whole one, as 34 doubles took 50 ns one by one; else floats as doubles, which hardly round
+// them.
+template <class Real>
+EIGEN_ALWAYS_INLINE Real sum_of_lanes(const Real* sums, const Real* losts, Index n) {
+  using namespace Eigen::internal;
+  using P = Packet<Real>;
+  constexpr Index lanes = packet_size<Real>;
+  if (n >= lanes && lanes > 1) {
+    P sum = ploadu<P>(sums), lost = pset1<P>(Real(0));
+    if (losts != nullptr) lost = ploadu<P>(losts);
+    for (Index i = lanes; i < n; i += lanes) {
+      const Index rest = n - i, place = (std::min)(i, n - lanes);
+      const P ones = last_lanes<Real>((std::min)(rest, lanes));
+      add_keeping_error(sum, lost, P(pmul(ploadu<P>(sums + place), ones)));
+      if (losts != nullptr) lost = padd(lost, P(pmul(ploadu<P>(losts + place), ones)));
+    }
+    return sum_of_lanes<Real>(sum, lost);
+  }
+  if constexpr (std::is_same_v<Real, float>) {
+    double sum = 0;
+    for (Index i = 0; i < n; ++i) {
+      sum += static_cast<double>(sums[i]);
+      if (losts != nullptr) sum += static_cast<double>(losts[i]);
+    }
+    return static_cast<float>(sum);
+  } else {
+    Real sum = sums[0], lost = losts != nullptr ? losts[0] : Real(0);
+    for (Index i = 1; i < n; ++i) {
+      add_keeping_error(sum, lost, sums[i]);
+      if (losts != nullptr) lost += losts[i];
+    }
+    return sum + lost;
+  }
+}
+
 // 256 x 256 took 1.5 times as long without a loop for 8 columns.
 template <class Real>
 void add_columns(const Real* x, Index stride, Index columns, Index lanes, Real* sums, Real* losts,
