@@ -21,7 +21,7 @@ from typing import NamedTuple
 from page import processor, replace_region, table
 from results import Times, duration, entries, run
 
-PROGRAMS = ("projection", "step", "threads", "growth")
+PROGRAMS = ("projection", "step", "constraints", "threads", "growth")
 
 
 class Bound(NamedTuple):
@@ -90,6 +90,7 @@ BEST_HAND = "any grouping / the best hand-written Eigen"
 STEP_STREAM = "step alone / the same streams"
 STEP_HAND = "step alone / hand-written Eigen"
 STEP_CONSTRAINT = "step + constraint / step alone"
+CONSTRAINT = "other constraints / read pass"
 SPEED_UP = "two threads, times as fast as one"
 
 
@@ -172,6 +173,12 @@ def step_rows(times):
             # Up to 256 entries the projection beside hand-written Eigen is the bar.
             yield Row(times, STEP_CONSTRAINT, name, "alone", [f"step/{key}/alone"],
                       bound if entries(shape) > 256 else None)
+
+
+def constraint_rows(times):
+    for name in times.matching("constraint/"):
+        _, scalar, shape, *_ = name.split("/")
+        yield Row(times, CONSTRAINT, name, READ, [f"read/{scalar}/{shape}/colmajor"], None)
 
 
 def speed_up_rows(times):
@@ -272,6 +279,16 @@ def step_table(rows, scalar):
     return cells(places(), ["optimizer", "weights "], columns)
 
 
+def constraint_table(rows):
+    in_memory = {"per_col": "contiguous", "per_row": "strided", "entries": "entries"}
+    places, columns = [], {}
+    for row in sorted((row for row in rows if row.section == CONSTRAINT), key=Row.place):
+        _, scalar, shape, constraint, grouping, where = row.name.split("/")
+        columns[scalar, shape, where] = f"{scalar} {spoken(shape)}, {where}"
+        places.append(((constraint, in_memory[grouping]), (scalar, shape, where), row))
+    return cells(places, ["constraint", "one vector "], columns)
+
+
 def speed_up_table(rows):
     what = {"read": "W.squaredNorm() on halves", "scale": "W *= s on halves",
             "project": "MaxNorm", "step": "Adam + MaxNorm"}
@@ -302,6 +319,7 @@ def write_page(times, rows, file):
     for scalar in ("float", "double"):
         replace_region(file, f"projection, {scalar}", projection_table(rows, scalar))
         replace_region(file, f"step, {scalar}", step_table(rows, scalar))
+    replace_region(file, "constraints", constraint_table(rows))
     replace_region(file, "threads", speed_up_table(rows))
 
 
@@ -363,7 +381,7 @@ def main():
     parser.add_argument("directory", nargs="?", type=pathlib.Path,
                         help="where the programs are; their results go there too")
     parser.add_argument("--json", nargs="+", metavar="FILE", help="results of an earlier run")
-    parser.add_argument("--programs", nargs="+", choices=PROGRAMS, default=PROGRAMS[:3])
+    parser.add_argument("--programs", nargs="+", choices=PROGRAMS, default=PROGRAMS[:-1])
     parser.add_argument("--filter", default=".", help="regular expression for benchmark names")
     parser.add_argument("--repetitions", type=int, default=12)
     parser.add_argument("--over", action="store_true", help="print only what is over its bound")
@@ -384,7 +402,8 @@ def main():
     if args.csv:
         args.csv.mkdir(parents=True, exist_ok=True)
         write_csv(times, args.csv)
-    rows = [*projection_rows(times), *step_rows(times), *speed_up_rows(times)]
+    rows = [*projection_rows(times), *step_rows(times), *constraint_rows(times),
+            *speed_up_rows(times)]
     if args.page:
         write_page(times, rows, args.page)
     print_sections(rows, args.over)

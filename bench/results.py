@@ -64,11 +64,12 @@ class Times:
             for entry in data["benchmarks"]:
                 # Google Benchmark's own suffixes are not part of the name's pattern.
                 parts = entry["name"].split("/")
-                name = "/".join(p for p in parts if ":" not in p and p != "real_time")
+                clocks = ("real_time", "manual_time")
+                name = "/".join(p for p in parts if ":" not in p and p not in clocks)
                 if entry.get("error_occurred"):
                     sys.exit(f"{name}: {entry['error_message']}")
                 assert entry["time_unit"] == "ns"
-                clock = "real_time" if "real_time" in parts else "cpu_time"
+                clock = "real_time" if any(p in clocks for p in parts) else "cpu_time"
                 self.times.setdefault(name, []).append(entry[clock])
                 self.counters[name] = entry
 

@@ -4,7 +4,6 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
-#include <type_traits>
 
 #include <Eigen/Core>
 
@@ -66,9 +65,9 @@ template <class View>
 class GatheredNumbers {
   static constexpr int components = ScalarTraits<typename View::Scalar>::components;
   static constexpr Index lanes = packet_size<double>;
-  static constexpr Index line = 8;          // doubles
-  static constexpr Index room = 16 * 1048;  // doubles to hold at a time
-  static constexpr Index most_together = 16;
+  static constexpr Index line = 8;            // doubles to a line of the cache
+  static constexpr Index room = 16 * 1048;    // doubles to hold at a time
+  static constexpr Index most_together = 16;  // vectors: floats that share a line
 
  public:
   explicit GatheredNumbers(const View& view)

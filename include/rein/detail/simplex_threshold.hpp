@@ -44,7 +44,7 @@ class SimplexThreshold {
       const double count = predux(counts), excess = sum.minus(target);
       // The y themselves may round by half of this.
       const double rounding = target * std::numeric_limits<double>::epsilon();
-      if (std::abs(excess) <= rounding || count == 0) break;
+      if (std::abs(excess) <= rounding) break;
       add_keeping_error(distance_, distance_rest_, -excess / count);
     }
   }
