@@ -107,6 +107,31 @@ TEST_CASE("hyperplane: normals, offsets and entries at the ends of double") {
   CHECK(onto(1, -1e308, 1e308) == -1e308);
 }
 
+TEST_CASE("hyperplane: a large entry that takes no part costs the others no bits at any place") {
+  for (const Eigen::Index length : {2, 7, 16, 16744, 16745, 16751}) {
+    INFO("length " << length);
+    Eigen::VectorXd normal = Eigen::VectorXd::Ones(length);
+    Eigen::VectorXd w = Eigen::VectorXd::LinSpaced(length, 1e-20, 2e-20);
+    normal(length - 1) = 0;
+    w(length - 1) = 1e300;
+    const double mean = w.head(length - 1).mean();
+    const Eigen::VectorXd expected = w.head(length - 1).array() - mean;
+    CHECK(rein::Hyperplane{normal, 0.0, rein::whole}(w).changed == 1);
+    CHECK(w(length - 1) == 1e300);
+    CHECK((w.head(length - 1) - expected).cwiseAbs().maxCoeff() < 1e-15 * mean);
+  }
+}
+
+TEST_CASE("hyperplane: an offset that is nothing beside the vector is reached at once") {
+  if (!laws::strict) return;
+  Eigen::Matrix<double, 1, 1> w(1.79769e308);
+  const rein::Hyperplane hyperplane{Eigen::Matrix<double, 1, 1>(1.88079e-37), 4.38669e-150,
+                                    rein::whole};
+  hyperplane(w);
+  CHECK(std::abs(w(0) / (4.38669e-150 / 1.88079e-37) - 1) < 1e-15);
+  CHECK(hyperplane(w).changed == 0);
+}
+
 TEST_CASE("halfspace: for whole, the normal goes with the order of the memory") {
   Eigen::Matrix<float, 2, 2, Eigen::RowMajor> rows;
   rows << 0, 1, 2, 3;

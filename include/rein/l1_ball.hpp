@@ -2,7 +2,10 @@
 
 #include <cmath>
 
+#include <Eigen/Core>
+
 #include <rein/constraint.hpp>
+#include <rein/detail/careful.hpp>
 #include <rein/detail/error.hpp>
 #include <rein/detail/project.hpp>
 #include <rein/detail/simplex_threshold.hpp>

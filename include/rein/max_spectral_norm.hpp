@@ -5,6 +5,7 @@
 #include <Eigen/Core>
 
 #include <rein/constraint.hpp>
+#include <rein/detail/careful.hpp>
 #include <rein/detail/error.hpp>
 #include <rein/detail/project.hpp>
 #include <rein/detail/scalar.hpp>

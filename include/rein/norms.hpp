@@ -3,10 +3,12 @@
 #include <Eigen/Core>
 
 #include <rein/constraint.hpp>
+#include <rein/detail/careful.hpp>
 #include <rein/detail/constrain_norms.hpp>
 #include <rein/detail/error.hpp>
 #include <rein/detail/exact_sqrt.hpp>
 #include <rein/detail/norm_pass.hpp>
+#include <rein/detail/norm_rule.hpp>
 #include <rein/grouping.hpp>
 
 namespace rein {

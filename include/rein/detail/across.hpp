@@ -315,7 +315,8 @@ class LaneBlock {
   EIGEN_ALWAYS_INLINE void join_lanes(const Real* losts) {
     for (Index k = 0; k < vectors_; ++k) {
       const Index begin = k * width_;
-      sums_[k] = sum_of_lanes(sums_ + begin, losts == nullptr ? losts : losts + begin, width_);
+      sums_[k] =
+          sum_of_stored_lanes(sums_ + begin, losts == nullptr ? losts : losts + begin, width_);
     }
   }
 

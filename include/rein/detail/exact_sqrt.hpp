@@ -26,7 +26,6 @@ template <class P>
 P exact_root(const P& x) {
   return Eigen::internal::psqrt(x);
 }
-inline float exact_root(float x) { return exact_root_of(x); }
 #if defined(EIGEN_VECTORIZE_SSE)
 inline Eigen::internal::Packet4f exact_root(const Eigen::internal::Packet4f& x) {
   return _mm_sqrt_ps(x);
@@ -46,12 +45,17 @@ inline Eigen::internal::Packet8d exact_root(const Eigen::internal::Packet8d& x) 
 }
 #endif
 
-// The roots of n >= 1 numbers.
+// The roots of n >= 1 numbers. One by one under -ffast-math, where Clang takes estimates for the
+// packets' instructions as well.
 template <class Real>
 void roots(const Real* x, Index n, Real* y) {
+#if defined(__FAST_MATH__)
+  for (Index i = 0; i < n; ++i) y[i] = exact_root_of(x[i]);
+#else
   using namespace Eigen::internal;
   over_lanes_at_least_once<Real>(
       n, [=]<class P>(Index i, P) { pstoreu(y + i, exact_root(ploadu<P>(x + i))); });
+#endif
 }
 
 }  // namespace rein::detail

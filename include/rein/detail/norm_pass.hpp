@@ -59,21 +59,24 @@ bool shares_vectors(const View& view) {
   }
 }
 
-// Vectors that a thread takes at least: of those that lie across the memory, a page of each row.
+// Vectors that a thread takes at least: of short ones and of those that lie across the memory, a
+// page of entries, or of each row.
 template <class View>
 Index vectors_to_a_thread(const View& view) {
   constexpr Index page = 4096 / static_cast<Index>(sizeof(typename View::Scalar));
   return view.inner < long_run ? page / (std::max)(view.inner, Index(1)) : 1;
 }
 
-// Calls work(begin, end) for ranges of a view's vectors, by more than one thread where that pays.
+// Calls work(begin, end) for ranges of a view's vectors, each in a thread of its own where that
+// pays.
 template <class View, class Work>
 void for_vectors(const View& view, const Work& work) {
   if (!shares_vectors(view)) return work(Index(0), view.vectors);
   in_parallel(view.vectors, vectors_to_a_thread(view), bytes_to_share(view), work);
 }
 
-// Calls visit(first, vectors, square_sums) for vectors that make up a view.
+// Calls visit(first, vectors, square_sums) for vectors that make up a view; several threads may,
+// for some vectors each.
 template <class Entry, class Visit>
 void for_all_square_sums(const StridedView<Entry>& view, const Visit& visit) {
   using Real = typename ScalarTraits<std::remove_const_t<Entry>>::Real;

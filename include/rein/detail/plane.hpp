@@ -54,29 +54,20 @@ class Plane {
   template <class Scalar, class Numbers>
   bool project(Index v, Numbers& numbers, bool below_will_do) const {
     using namespace Eigen::internal;
-    Doubles magnitudes = pset1<Doubles>(0.0);
-    numbers.for_each_packet(v, 0, [&](const Doubles& x, const Doubles&, Index i) {
-      // 1 for each entry of the normal that is not 0, without a comparison of packets.
-      const Doubles part = pmin(pmul(pabs(normal(i)), pset1<Doubles>(1e300)), pset1<Doubles>(1.0));
-      magnitudes = pmax(magnitudes, pmul(pabs(x), part));
-    });
-    // Normal and vector are scaled so that neither the products nor the offset overflow.
-    const Scaling scaling(
-        (std::max)(exponent_of(predux_max(magnitudes)), exponent_of(offset_) - exponent_));
-    const double target =
-        std::clamp(offset_ * Scaling(exponent_).down * scaling.down, -1e300, 1e300);
-
     // Where nearly all of a vector is taken away, its rounding is large beside what is left, and
     // another round takes that away too.
     bool changed = false;
     for (int round = 0; round < 64; ++round) {
+      const Scaling scaling = scaling_for(v, numbers);
+      const double target =
+          std::clamp(offset_ * Scaling(exponent_).down * scaling.down, -1e300, 1e300);
       CompensatedSum product, terms;
       numbers.for_each_packet(v, 0, [&](const Doubles& x, const Doubles& ones, Index i) {
         // No Inf from what takes no part.
         const Doubles value =
             pmax(pmin(pmul(x, pset1<Doubles>(scaling.down)), pset1<Doubles>(1e300)),
                  pset1<Doubles>(-1e300));
-        const Doubles term = pmul(pmul(normal(i), value), ones);
+        const Doubles term = pmul(pmul(normal_at(i), value), ones);
         product.add(term);
         terms.add(pabs(term));
       });
@@ -85,9 +76,9 @@ class Plane {
       if (excess <= slack && (excess >= -slack || (below_will_do && round == 0))) break;
 
       const double step = excess / square_;
-      const double* normal = scaled_.data() + padding;
+      const double* next_normal = scaled_.data() + padding;
       const bool moved = numbers.replace(v, 0, [&](double x) {
-        const double part = *normal++ * step;
+        const double part = *next_normal++ * step;
         return part == 0 ? x : (x * scaling.down - part) * scaling.up;
       });
       if (!moved) break;
@@ -108,8 +99,21 @@ class Plane {
   // The exponent of 0 is below all others.
   static int exponent_of(double x) { return x == 0 ? -3000 : scaled(x).exponent; }
 
+  // Scales the vector, beside the scaled normal, so that neither products nor offset overflow.
+  template <class Numbers>
+  Scaling scaling_for(Index v, Numbers& numbers) const {
+    using namespace Eigen::internal;
+    Doubles magnitudes = pset1<Doubles>(0.0);
+    numbers.for_each_packet(v, 0, [&](const Doubles& x, const Doubles& ones, Index i) {
+      const Doubles takes_part = pmul(one_if_positive(pabs(normal_at(i))), ones);
+      magnitudes = pmax(magnitudes, pmul(pabs(x), takes_part));
+    });
+    return Scaling(
+        (std::max)(exponent_of(predux_max(magnitudes)), exponent_of(offset_) - exponent_));
+  }
+
   // The scaled normal's packet from entry i on, at most `padding` before the first.
-  Doubles normal(Index i) const {
+  Doubles normal_at(Index i) const {
     return Eigen::internal::ploadu<Doubles>(scaled_.data() + padding + i);
   }
 

@@ -8,7 +8,6 @@
 #include <Eigen/Core>
 
 #include <rein/constraint.hpp>
-#include <rein/detail/careful.hpp>
 #include <rein/detail/parallel.hpp>
 #include <rein/detail/scalar.hpp>
 #include <rein/detail/square_sum.hpp>
@@ -28,6 +27,13 @@ struct Scaling {
 };
 
 using Doubles = Packet<double>;
+
+// 1 for each lane of at least 1e-300, 0 for each that is 0: without a comparison of packets, which
+// Clang takes for NaN under -ffast-math.
+inline Doubles one_if_positive(const Doubles& x) {
+  using namespace Eigen::internal;
+  return pmin(pmul(x, pset1<Doubles>(1e300)), pset1<Doubles>(1.0));
+}
 
 // A sum of packets that keeps its rounding errors: right to one rounding at any length.
 class CompensatedSum {
@@ -66,8 +72,10 @@ class GatheredNumbers {
   static constexpr int components = ScalarTraits<typename View::Scalar>::components;
   static constexpr Index lanes = packet_size<double>;
   static constexpr Index line = 8;            // doubles to a line of the cache
-  static constexpr Index room = 16 * 1048;    // doubles to hold at a time
   static constexpr Index most_together = 16;  // vectors: floats that share a line
+  // Doubles to hold at a time: 16 vectors of up to 1040 numbers, with a line before each, and up to
+  // two behind it, which make whole lines, an odd number of them.
+  static constexpr Index room = 16 * 1048;
 
  public:
   explicit GatheredNumbers(const View& view)
@@ -102,9 +110,9 @@ class GatheredNumbers {
     return std::bit_cast<double>(bits);
   }
 
-  // Calls use(x, ones, i) for packets x that begin with number i of component c of vector v. The
-  // last packet of a piece may hold numbers of the one before, and, where there is none, the first
-  // number again and again: `ones` are 0 for these, and 1 for the others.
+  // Calls use(x, ones, i) for packets x that make up the numbers of component c of vector v, lane k
+  // of which is number i + k where lane k of `ones` is 1. Where that is 0, as in lanes of the last
+  // packet of a piece, it is some number of the vector that does not count here.
   template <class Use>
   EIGEN_ALWAYS_INLINE void for_each_packet(Index v, int c, const Use& use) {
     for_each_piece(v, c, [&](const double* x, Index n, Index begin) {
@@ -116,8 +124,9 @@ class GatheredNumbers {
     });
   }
 
-  // Puts what wanted(x) gives in place of each number x of component c of vector v, rounded to the
-  // scalar; beyond the scalar's largest number, that number. Says whether a number changed.
+  // Puts what wanted(x) gives in place of each number x of component c of vector v, one after the
+  // other, rounded to the scalar; beyond the scalar's largest number, that number. Says whether a
+  // number changed.
   template <class Wanted>
   bool replace(Index v, int c, const Wanted& wanted) {
     using Component = typename ScalarTraits<typename View::Scalar>::Component;
@@ -177,7 +186,7 @@ class GatheredNumbers {
     }
   }
 
-  // The same from the numbers of the vectors first + places[k] to memory.
+  // The same back to memory, for the vectors first + places[k], held at these places.
   EIGEN_DONT_INLINE void scatter_piece(Index first, const Index* places, Index count, Index begin,
                                        Index n) {
     using Scalar = typename View::Scalar;
@@ -193,8 +202,8 @@ class GatheredNumbers {
     });
   }
 
-  // Calls visit(k, o, i, j) for entry (o, i), the j-th of [begin, begin + n), of vectors k, in the
-  // order of the memory.
+  // Calls visit(k, o, i, j) for entry (o, i), the j-th of [begin, begin + n), of so many vectors k:
+  // of neighbours together, in the order of a strided view's memory.
   template <class Visit>
   EIGEN_ALWAYS_INLINE void for_each_entry(Index vectors, Index begin, Index n, const Visit& visit) {
     if (view_.inner == 1) {

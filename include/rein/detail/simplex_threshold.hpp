@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -38,8 +37,7 @@ class SimplexThreshold {
       numbers.for_each_packet(v, 0, [&](const Doubles& x, const Doubles& ones, Index) {
         const Doubles y = pmul(above(key(x)), ones);
         sum.add(y);
-        // 1 for each y that is not next to nothing, without a comparison of packets.
-        counts = padd(counts, pmin(pmul(y, pset1<Doubles>(1e300)), pset1<Doubles>(1.0)));
+        counts = padd(counts, one_if_positive(y));
       });
       const double count = predux(counts), excess = sum.minus(target);
       // The y themselves may round by half of this.

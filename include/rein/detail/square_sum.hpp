@@ -618,7 +618,7 @@ EIGEN_DONT_INLINE void add_lanes(Real* sums, Real* losts, const Real* other_sums
 // is a whole one, as 34 doubles took 50 ns one by one; else floats as doubles, which hardly round
 // them.
 template <class Real>
-EIGEN_ALWAYS_INLINE Real sum_of_lanes(const Real* sums, const Real* losts, Index n) {
+EIGEN_ALWAYS_INLINE Real sum_of_stored_lanes(const Real* sums, const Real* losts, Index n) {
   using namespace Eigen::internal;
   using P = Packet<Real>;
   constexpr Index lanes = packet_size<Real>;
