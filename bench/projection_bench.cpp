@@ -203,7 +203,7 @@ void add_all() {
     add_groupings(shape, size <= 256);
   }
   // No multiple of a SIMD vector's length, and not square.
-  for (const auto& [rows, cols] : {std::pair<Index, Index>{7, 5}, {33, 100}}) {
+  for (const auto& [rows, cols] : {std::pair<Index, Index>{7, 5}, {33, 100}, {100, 784}}) {
     const Shape<ColMajor<Scalar>> shape(rows, cols);
     shape.limits();
     add_groupings(shape, true);
