@@ -752,7 +752,7 @@ TEST_CASE("corners: a projection makes the same of a vector, whatever its layout
 }
 
 TEST_CASE("corners: a projection of a filter in many runs of the memory") {
-  const Eigen::Index in = 2800, out = 2, height = 7;
+  const Eigen::Index in = 2800, out = 2, height = 9;
   Eigen::VectorXf kernel = Eigen::VectorXf::Random(in * out * height);
   Eigen::MatrixXf rows(out, in * height);
   const auto each_entry_in = [&](const auto& use) {
