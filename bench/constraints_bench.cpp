@@ -42,7 +42,10 @@ void constrain(benchmark::State& state, Index size, const C& constraint, bool ou
     benchmark::ClobberMemory();
     const std::chrono::duration<double> time = std::chrono::steady_clock::now() - begin;
     state.SetIterationTime(time.count());
-    if ((report.changed == 0) == outside) state.SkipWithError("not what was meant was changed");
+    if ((report.changed == 0) == outside) {
+      state.SkipWithError("not what was meant was changed");
+      break;
+    }
   }
   bench::count_bytes(state, weights);
 }

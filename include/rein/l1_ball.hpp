@@ -46,7 +46,7 @@ class L1Ball final {
                     "rein: an L1 ball is for real weights, not for complex ones");
       const auto view = detail::make_view(weights, grouping_);
       return detail::project_vectors(view, [&](Eigen::Index v, double largest, auto& numbers) {
-        return !is_inside(view, v, largest, numbers) && project(v, numbers);
+        return !is_inside(v, largest, numbers) && project(v, numbers);
       });
     } else {
       return {};
@@ -54,8 +54,8 @@ class L1Ball final {
   }
 
  private:
-  template <class View, class Numbers>
-  bool is_inside(const View& view, Eigen::Index v, double largest, Numbers& numbers) const {
+  template <class Numbers>
+  bool is_inside(Eigen::Index v, double largest, Numbers& numbers) const {
     using namespace Eigen::internal;
     const detail::Scaling scaling(detail::scaled(radius_).exponent);
     const double radius = radius_ * scaling.down;
@@ -64,8 +64,7 @@ class L1Ball final {
     numbers.for_each_packet(v, 0, [&](const auto& x, const auto& ones, Eigen::Index) {
       sum.add(pmul(pmul(pabs(x), pset1<detail::Doubles>(scaling.down)), ones));
     });
-    const double slack = detail::sum_slack<typename View::Scalar>(
-        radius, static_cast<double>(view.length()), scaling);
+    const double slack = numbers.sum_slack(radius, static_cast<double>(numbers.length()), scaling);
     return sum.minus(radius) <= slack;
   }
 

@@ -50,7 +50,7 @@ class Simplex final {
                     "rein: a simplex is for real weights, not for complex ones");
       const auto view = detail::make_view(weights, grouping_);
       return detail::project_vectors(view, [&](Eigen::Index v, double largest, auto& numbers) {
-        if (is_satisfied(view, v, largest, numbers)) return false;
+        if (is_satisfied(v, largest, numbers)) return false;
         const detail::SimplexThreshold shifted(numbers, v, sum_, [](const auto& x) { return x; });
         return numbers.replace(v, 0, shifted);
       });
@@ -60,8 +60,8 @@ class Simplex final {
   }
 
  private:
-  template <class View, class Numbers>
-  bool is_satisfied(const View& view, Eigen::Index v, double largest, Numbers& numbers) const {
+  template <class Numbers>
+  bool is_satisfied(Eigen::Index v, double largest, Numbers& numbers) const {
     using namespace Eigen::internal;
     const detail::Scaling scaling(detail::scaled(sum_).exponent);
     const double target = sum_ * scaling.down;
@@ -72,8 +72,7 @@ class Simplex final {
       least = pmin(least, x);
       sum.add(pmul(pmul(x, pset1<detail::Doubles>(scaling.down)), ones));
     });
-    const double slack = detail::sum_slack<typename View::Scalar>(
-        target, static_cast<double>(view.length()), scaling);
+    const double slack = numbers.sum_slack(target, static_cast<double>(numbers.length()), scaling);
     return predux_min(least) >= 0 && std::abs(sum.minus(target)) <= slack;
   }
 

@@ -39,7 +39,7 @@ class ZeroMean final {
       return detail::project_vectors(view, [&](Eigen::Index v, double largest, auto& numbers) {
         const detail::Scaling scaling(detail::scaled(largest).exponent);
         bool changed = false;
-        for (int c = 0; c < components; ++c) changed |= center(view, v, c, scaling, numbers);
+        for (int c = 0; c < components; ++c) changed |= center(v, c, scaling, numbers);
         return changed;
       });
     } else {
@@ -50,12 +50,11 @@ class ZeroMean final {
  private:
   // Takes the mean from component c of the entries of vector v, where it is not 0 already. The mean
   // is the nearest double and a rest, so that nearly equal entries keep their differences.
-  template <class View, class Numbers>
-  static bool center(const View& view, Eigen::Index v, int c, const detail::Scaling& scaling,
-                     Numbers& numbers) {
+  template <class Numbers>
+  static bool center(Eigen::Index v, int c, const detail::Scaling& scaling, Numbers& numbers) {
     using namespace Eigen::internal;
     using detail::Doubles;
-    const double n = static_cast<double>(view.length());
+    const double n = static_cast<double>(numbers.length());
     const auto down = pset1<Doubles>(scaling.down);
     detail::CompensatedSum sum, magnitudes;
     numbers.for_each_packet(v, c, [&](const auto& x, const auto& ones, Eigen::Index) {
@@ -64,8 +63,7 @@ class ZeroMean final {
       magnitudes.add(pabs(value));
     });
     const double total = sum.total();
-    using Scalar = typename detail::ScalarTraits<typename View::Scalar>::Component;
-    if (std::abs(total) <= detail::sum_slack<Scalar>(magnitudes.total(), n, scaling)) return false;
+    if (std::abs(total) <= numbers.sum_slack(magnitudes.total(), n, scaling)) return false;
 
     const auto mean_of_differences = [&](double from) {
       detail::CompensatedSum differences;

@@ -152,9 +152,9 @@ class LaneBlock {
   }
 
   // How many columns of so many lanes are summed in registers, lane by lane: what 16 KiB hold, at
-  // least 8, and all that the first cache holds. 8 of 96 x 2000 floats at a time took 1.3 to 1.6
-  // times as long, of 64 x 512 1.3 (AMD; with AVX2 and SSE2 1.1); but all of 128 x 128 up to twice
-  // as long as 8 at a time.
+  // least 8, and all that the first cache holds; from memory 8. In a cache, 8 of 96 x 2000 floats
+  // at a time took 1.3 to 1.6 times as long, of 64 x 512 1.3 (AMD; with AVX2 and SSE2 1.1); but all
+  // of 128 x 128 up to twice as long as 8 at a time.
   Index columns_at_a_time(Index lanes) const {
     if (fits_first_cache()) return columns_to_fold;
     if (from_memory()) return 8;
@@ -165,8 +165,8 @@ class LaneBlock {
 
   void join_rows() {
     const Index width = view_.vectors * width_;
-    if (direct_ && row_stride() == width)
-      joined_ = rows_to_join<Real>(width, view_.outer, from_memory());
+    if (!direct_ || row_stride() != width) return;
+    joined_ = rows_to_join<Real>(width, view_.outer, from_memory());
   }
 
   // Whether the block is all of its rows of memory, and not some vectors of more, such as listed
@@ -238,7 +238,7 @@ class LaneBlock {
     // Some vectors are summed in the order in which all of them are.
     const Index run = has_whole_rows() ? lanes : lanes_, run_stride = joined_ * row_stride();
     const bool ordered = in_order(run);
-    const Index step = ordered || !direct_ ? 8 : columns_at_a_time(lanes);
+    const Index step = direct_ ? columns_at_a_time(lanes) : 8;
     Index refreshed = begin;
     const auto refresh_to = [&](Index wanted) {
       // About 1024 entries at a time.

@@ -51,7 +51,7 @@ class Plane {
   // Moves vector v onto the plane, where it is not there already: within the slack of rounding, or
   // below it, where that will do. Says whether it changed. Entries whose normal is 0 take no part:
   // one that is large would take bits from the others by the scale.
-  template <class Scalar, class Numbers>
+  template <class Numbers>
   bool project(Index v, Numbers& numbers, bool below_will_do) const {
     using namespace Eigen::internal;
     // Where nearly all of a vector is taken away, its rounding is large beside what is left, and
@@ -72,7 +72,7 @@ class Plane {
         terms.add(pabs(term));
       });
       const double excess = product.minus(target);
-      const double slack = sum_slack<Scalar>(terms.total() + std::abs(target), norm_, scaling);
+      const double slack = numbers.sum_slack(terms.total() + std::abs(target), norm_, scaling);
       if (excess <= slack && (excess >= -slack || (below_will_do && round == 0))) break;
 
       const double step = excess / square_;
@@ -136,7 +136,7 @@ Report project_on_plane(W&& weights, const G& grouping, const Plane& plane, bool
     const auto view = make_view(weights, grouping);
     plane.check_length(view.length());
     return project_vectors(view, [&](Index v, double, auto& numbers) {
-      return plane.project<typename Dense<W>::Scalar>(v, numbers, below_will_do);
+      return plane.project(v, numbers, below_will_do);
     });
   } else {
     return {};

@@ -52,24 +52,15 @@ class CompensatedSum {
   Doubles sum_ = Eigen::internal::pset1<Doubles>(0.0), lost_ = sum_;
 };
 
-// What rounding n entries to the scalar may change their sum by, where their magnitudes add to
-// this, and a bit more, all scaled. Up to there a sum counts as right, so that a second call finds
-// nothing to do. Half a step for each entry is there for subnormal ones.
-template <class Scalar>
-double sum_slack(double magnitudes, double n, const Scaling& scaling) {
-  using Traits = ScalarTraits<Scalar>;
-  constexpr double step = power_of_two(Traits::denorm_exponent);
-  const double half_step = step * scaling.down / 2;
-  return 2 * Traits::epsilon * magnitudes + n * half_step;
-}
-
 // The stored numbers of neighbouring vectors of a view as adjacent doubles, which all passes over a
 // vector read. Sums straight from the view, number by number, took 7 (along the memory) to 20 ns
 // (across it) an entry to centre 1024 x 1024 floats. The numbers of a long vector are gathered
 // again, in pieces, for each pass.
 template <class View>
 class GatheredNumbers {
-  static constexpr int components = ScalarTraits<typename View::Scalar>::components;
+  using Traits = ScalarTraits<typename View::Scalar>;
+  using Component = typename Traits::Component;
+  static constexpr int components = Traits::components;
   static constexpr Index lanes = packet_size<double>;
   static constexpr Index line = 8;            // doubles to a line of the cache
   static constexpr Index most_together = 16;  // vectors: floats that share a line
@@ -83,6 +74,17 @@ class GatheredNumbers {
         piece_((std::min)(view.length(), room / components - 3 * line)),
         stride_((((piece_ + line - 1) / line + 1) | 1) * line) {}
 
+  Index length() const { return view_.length(); }
+
+  // What rounding the numbers of a vector to the scalar may change a sum of them by, each times its
+  // weight, where the terms' magnitudes add to this and the weights' to that, and a bit more, all
+  // scaled. Up to there a sum counts as right, so that a second call finds nothing to do. Half a
+  // step for each weight is there for subnormal numbers.
+  static double sum_slack(double magnitudes, double weights, const Scaling& scaling) {
+    constexpr double step = power_of_two(Traits::denorm_exponent);
+    return 2 * Traits::epsilon * magnitudes + weights * (step * scaling.down / 2);
+  }
+
   // How many vectors are gathered at a time.
   Index together() const {
     return std::clamp(room / (stride_ * components), Index(1), most_together);
@@ -94,7 +96,8 @@ class GatheredNumbers {
     if (is_whole()) gather_piece(first, vectors, 0, piece_);
   }
 
-  // Writes the gathered vectors that were changed.
+  // Has scatter() write vector v, which replace() has changed.
+  void note_changed(Index v) { places_[changed_++] = v - first_; }
   void scatter() {
     if (is_whole() && changed_ != 0) scatter_piece(first_, places_, changed_, 0, piece_);
   }
@@ -129,7 +132,6 @@ class GatheredNumbers {
   // number changed.
   template <class Wanted>
   bool replace(Index v, int c, const Wanted& wanted) {
-    using Component = typename ScalarTraits<typename View::Scalar>::Component;
     constexpr double largest = largest_number<Component>;
     bool changed = false;
     for_each_piece(v, c, [&](double* x, Index n, Index begin) {
@@ -144,13 +146,11 @@ class GatheredNumbers {
       constexpr Index place = 0;
       if (differs != 0 && !is_whole()) scatter_piece(v, &place, 1, begin, n);
     });
-    const bool noted = changed_ != 0 && places_[changed_ - 1] == v - first_;
-    if (changed && is_whole() && !noted) places_[changed_++] = v - first_;
     return changed;
   }
 
  private:
-  bool is_whole() const { return piece_ == view_.length(); }
+  bool is_whole() const { return piece_ == length(); }
 
   // Those of the k-th gathered vector. Before them is a line for the first number to be repeated;
   // and an odd number of lines to each vector goes well with the sets of a cache.
@@ -158,9 +158,8 @@ class GatheredNumbers {
 
   template <class Visit>
   EIGEN_ALWAYS_INLINE void for_each_piece(Index v, int c, const Visit& visit) {
-    const Index length = view_.length();
-    for (Index begin = 0, n; begin < length; begin += n) {
-      n = (std::min)(piece_, length - begin);
+    for (Index begin = 0, n; begin < length(); begin += n) {
+      n = (std::min)(piece_, length() - begin);
       if (!is_whole()) gather_piece(v, 1, begin, n);
       visit(numbers(is_whole() ? v - first_ : 0, c), n, begin);
     }
@@ -189,13 +188,11 @@ class GatheredNumbers {
   // The same back to memory, for the vectors first + places[k], held at these places.
   EIGEN_DONT_INLINE void scatter_piece(Index first, const Index* places, Index count, Index begin,
                                        Index n) {
-    using Scalar = typename View::Scalar;
-    using Component = typename ScalarTraits<Scalar>::Component;
     for_each_entry(count, begin, n, [&](Index k, Index o, Index i, Index j) {
       const double* x = numbers(places[k], 0) + j;
       auto& entry = view_.entry(o, first + places[k], i);
       if constexpr (components == 2) {
-        entry = Scalar(static_cast<Component>(x[0]), static_cast<Component>(x[stride_]));
+        entry = {static_cast<Component>(x[0]), static_cast<Component>(x[stride_])};
       } else {
         entry = static_cast<Component>(x[0]);
       }
@@ -244,6 +241,7 @@ Report project_vectors(const View& view, const Project& project) {
           ++report.nonfinite;
         } else if (project(v, largest, numbers)) {
           ++report.changed;
+          numbers.note_changed(v);
         }
       }
       numbers.scatter();
