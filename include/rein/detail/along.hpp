@@ -16,9 +16,6 @@ namespace rein::detail {
 // From this many adjacent entries on, a vector is worth taking on its own.
 inline constexpr Index long_run = 64;
 
-// Vectors of up to so many entries are summed several at a time, before the first one is scaled.
-inline constexpr Index together_up_to = 128;
-
 // Takes vectors that lie along the memory one after another.
 template <class Entry>
 class AlongVectors {
@@ -43,21 +40,22 @@ class AlongVectors {
     return native_ && view_.outer == 1 && length() <= longest_short_vector<Real>;
   }
 
-  // Whether short vectors are better summed several at a time before the first one is scaled, which
-  // hides how long a square root and a division take: one after the other, 64 x 64 took 1.6 times
-  // as long, 144 x 16 1.5 times. Longer ones in a cache are pipelined.
+  // Whether short vectors are better summed several at a time before the first one is scaled: the
+  // shortest, and from memory those of up to two trees. Others in a cache are pipelined.
   bool go_together() const {
-    return are_short() &&
-           (length() <= together_up_to || view_.vectors * bytes() <= first_cache || from_memory());
+    return are_short() && length() <= (from_memory() ? 2 * longest_tree<Real> : 32);
   }
+
+  bool go_pipelined() const { return are_short() && !go_together() && !from_memory(); }
 
   // Vectors to take together: 16 KiB of them, which stay in the first cache; beside a step 4 KiB.
   static constexpr Index most_together = 256;
-  Index together() const { return group(refresh_ ? 4096 : 16384); }
+  Index together() const { return group(refresh_ ? 4096 : 16384, 2); }
 
-  // And to sum while as many before them are scaled. With 4 KiB, 256 x 256 floats that all violate
-  // took 1.04 times as long, one by one 1.2 times.
-  Index pipelined() const { return group(refresh_ ? 4096 : 8192); }
+  // And to sum while as many before them are scaled: 12 KiB, as with 16 what is scaled has left a
+  // first cache of 32 KiB. All violating, 1024 x 1024 floats took 1.35 times as long then, 256 x
+  // 256 doubles 1.2 times; with 4 KiB 1.06 and 1.1 times (AMD).
+  Index pipelined() const { return group(refresh_ ? 4096 : 12288, 1); }
 
   // How many are taken otherwise once rough sums have not helped, before they are tried again.
   static constexpr Index least_wait = 32;
@@ -75,7 +73,7 @@ class AlongVectors {
   // stay in a cache for a second look, and that are not so short that good sums take as long. (For
   // those of 64 x 64, one in ten violating, to look twice took 1.1 to 1.3 times as long.)
   bool can_be_rough() const {
-    const Index least = sums_are_refreshed() ? 0 : (std::min)(longest_tree<Real>, together_up_to);
+    const Index least = sums_are_refreshed() ? 0 : (std::min)(longest_tree<Real>, Index(128));
     const Index most = sums_are_refreshed() ? 65536 : refresh_ ? 4096 : 16384;
     return native_ && view_.outer == 1 && view_.vectors >= fewest_rough && length() > least &&
            length() * static_cast<Index>(sizeof(Real)) <= most;
@@ -118,13 +116,12 @@ class AlongVectors {
 
   // The sums of squares of the short vectors [first, first + count), while as many as are `behind`
   // before them are multiplied by their factors.
-  EIGEN_DONT_INLINE void square_sums_and_scale(Index first, Index count, Real* sums, Index behind,
-                                               const Real* factors) const {
-    const Index n = length(), step = stride(), most = (std::max)(count, behind);
-    Real* run = as_reals(view_.at(0, first));
-    for (Index k = 0; k < most; ++k, run += step) {
-      if (k < count) sums[k] = short_square_sum(run, n);
-      if (k < behind && factors[k] != 1) scale_run(run - behind * step, n, factors[k]);
+  void square_sums_and_scale(Index first, Index count, Real* sums, Index behind,
+                             const Real* factors) const {
+    if (length() <= longest_tree<Real>) {
+      sum_one_and_scale_one(first, count, sums, behind, factors);
+    } else {
+      sum_and_scale_trees(first, count, sums, behind, factors);
     }
   }
 
@@ -180,6 +177,38 @@ class AlongVectors {
   }
 
  private:
+  // Of one tree each: a vector is summed, another one scaled.
+  EIGEN_DONT_INLINE void sum_one_and_scale_one(Index first, Index count, Real* sums, Index behind,
+                                               const Real* factors) const {
+    const Index n = length(), step = stride(), most = (std::max)(count, behind);
+    Real* run = as_reals(view_.at(0, first));
+    for (Index k = 0; k < most; ++k, run += step) {
+      if (k < count) sums[k] = sum_of_lanes<Real>(tree_square_sum(run, n));
+      if (k < behind && factors[k] != 1) scale_run(run - behind * step, n, factors[k]);
+    }
+  }
+
+  // Of more: a tree is summed, as much of another vector scaled, so that loads and stores overlap
+  // within what a core looks ahead. Vector by vector, with all violating, 512 x 512 floats took 1.4
+  // times as long (AMD), 256 x 256 with SSE2 1.6 times.
+  EIGEN_DONT_INLINE void sum_and_scale_trees(Index first, Index count, Real* sums, Index behind,
+                                             const Real* factors) const {
+    const Index n = length(), step = stride(), most = (std::max)(count, behind);
+    Real* run = as_reals(view_.at(0, first));
+    for (Index k = 0; k < most; ++k, run += step) {
+      Real* const other = run - behind * step;
+      const Real factor = k < behind ? factors[k] : Real(1);
+      if (k >= count) {
+        if (factor != 1) scale_run(other, n, factor);
+      } else if (factor != 1) {
+        sums[k] =
+            square_sum_of_trees(run, n, [&](Index i, Index m) { scale_run(other + i, m, factor); });
+      } else {
+        sums[k] = square_sum_of_trees(run, n, [](Index, Index) {});
+      }
+    }
+  }
+
   // Reals to refresh at a time: 4 KiB.
   static constexpr Index refresh_chunk = 4096 / static_cast<Index>(sizeof(Real));
 
@@ -225,11 +254,10 @@ class AlongVectors {
     return view;
   }
 
-  // As many vectors as there are in so many bytes, or all.
-  Index group(Index of_bytes) const {
-    const Index reals = of_bytes / static_cast<Index>(sizeof(Real));
-    const Index vectors = view_.vectors * length() <= reals ? view_.vectors : reals / length() + 1;
-    return (std::min)(vectors, most_together);
+  // As many vectors as so many bytes hold.
+  Index group(Index of_bytes, Index least) const {
+    const Index vectors = of_bytes / static_cast<Index>(sizeof(Real)) / length();
+    return (std::clamp)(vectors, least, most_together);
   }
 
   // The Reals of a run, and from one vector to the next.
@@ -303,7 +331,9 @@ class AlongVectors {
     for (Index i = 0; i < view_.inner; i += step) {
       const Index n = (std::min)(step, view_.inner - i);
       load(run + i * view_.inner_stride, view_.inner_stride, n, reals);
-      sum.add(reals, n * Traits::components, nothing, nothing);
+      Index end = n * Traits::components;
+      while (end % packet_size<Real> != 0) reals[end++] = 0;
+      sum.add(reals, end, nothing, nothing);
     }
   }
 

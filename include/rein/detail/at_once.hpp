@@ -37,7 +37,7 @@ EIGEN_ALWAYS_INLINE bool constrain_at_once(const StridedView<Entry>& view,
   const bool columns = n == 1 && stride == 1 && view.outer <= columns_to_fold;
   // More long vectors are better summed roughly.
   const bool runs = n > 1 && view.outer == 1 && view.inner_stride == 1 &&
-                    (n <= longest_short_vector<Real> || vectors < fewest_rough);
+                    (n <= 2 * longest_tree<Real> || vectors < fewest_rough);
   Real* const first = as_reals(view.data);
   Real sums[most_vectors_at_once], factors[most_vectors_at_once];
   if (columns && view.outer > most_plain_columns) {

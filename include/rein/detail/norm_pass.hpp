@@ -242,7 +242,7 @@ class NormPass {
       }
       if (vectors.go_together()) {
         together(vectors, first, first + count, tally);
-      } else if (vectors.are_short()) {
+      } else if (vectors.go_pipelined()) {
         pipelined(vectors, first, first + count, tally);
       } else {
         one_by_one(vectors, first, first + count, tally);

@@ -212,13 +212,13 @@ EIGEN_ALWAYS_INLINE Real sum_of_lanes(const Packet<Real>& packet) {
 template <class Real>
 inline constexpr Index longest_tree = 16 * packet_size<Real>;
 
-// The squares of at least one packet and at most longest_tree numbers, added in pairs into one
-// packet: 5 roundings deep.
-template <class Real>
+// The squares of at least one packet and at most Most of them, added in pairs into one packet: for
+// 16, 5 roundings deep.
+template <class Real, int Most = 16>
 EIGEN_ALWAYS_INLINE Packet<Real> tree_square_sum(const Real* x, Index n) {
   using namespace Eigen::internal;
   constexpr Index lanes = packet_size<Real>;
-  if (n == longest_tree<Real>) return sum_of_packets<16>(x);
+  if (n == Most * lanes) return sum_of_packets<Most>(x);
   Packet<Real> sum = pset1<Packet<Real>>(Real(0));
   if (const Index rest = n % lanes; rest != 0) {
     const Packet<Real> tail = tail_packet(x + n, rest);
@@ -226,39 +226,53 @@ EIGEN_ALWAYS_INLINE Packet<Real> tree_square_sum(const Real* x, Index n) {
   }
   if (n & lanes) sum = padd(sum, sum_of_packets<1>(x)), x += lanes;
   if (n & (2 * lanes)) sum = padd(sum, sum_of_packets<2>(x)), x += 2 * lanes;
-  if (n & (4 * lanes)) sum = padd(sum, sum_of_packets<4>(x)), x += 4 * lanes;
-  if (n & (8 * lanes)) sum = padd(sum, sum_of_packets<8>(x));
+  if constexpr (Most > 4) {
+    if (n & (4 * lanes)) sum = padd(sum, sum_of_packets<4>(x)), x += 4 * lanes;
+    if (n & (8 * lanes)) sum = padd(sum, sum_of_packets<8>(x));
+  }
   return sum;
+}
+
+// Adds the squares of the numbers [begin, end) of x, which has a packet of them and more, a tree at
+// a time; beside(i, m) is called as [i, i + m) has been read. 16 packets to an error-free addition
+// cost 1.2 times a plain sum, 8 cost 1.4 times. (g++ unrolls a loop whose length it knows, and then
+// reads out of order.)
+template <class Real, class Beside>
+EIGEN_ALWAYS_INLINE void add_trees(const Real* x, Index begin, Index end, Packet<Real>& sum,
+                                   Packet<Real>& lost, const Beside& beside) {
+  constexpr Index lanes = packet_size<Real>, tree = longest_tree<Real>;
+  Index i = begin;
+  for (; i + tree <= end; i += tree) {
+    add_keeping_error(sum, lost, sum_of_packets<16>(x + i));
+    beside(i, tree);
+  }
+  const Index rest = end - i;
+  if (rest == 0) return;
+  if (rest >= lanes) {
+    add_keeping_error(sum, lost, tree_square_sum(x + i, rest));
+  } else {
+    const Packet<Real> tail = tail_packet(x + end, rest);
+    add_keeping_error(sum, lost, Packet<Real>(Eigen::internal::pmul(tail, tail)));
+  }
+  beside(i, rest);
 }
 
 // The sum of squares of one vector, fed in runs.
 template <class Real>
 class SquareSum {
-  static constexpr Index lanes = packet_size<Real>;
-
  public:
-  // Adds the squares of n numbers. `ahead(i, m)` is called before the part [i, i + m) of [0, n) is
-  // read, `beside(i, m)` as it has been read: work on other memory that goes well with this.
+  // Adds the squares of n numbers, a packet and more. `ahead(i, m)` is called before the part [i, i
+  // + m) of [0, n) is read, `beside(i, m)` as it has been read: work on other memory that goes well
+  // with this.
   template <class Ahead, class Beside>
   EIGEN_STRONG_INLINE void add(const Real* x, Index n, const Ahead& ahead, const Beside& beside) {
-    // 16 packets to an error-free addition cost 1.2 times a plain sum, 8 cost 1.4 times. Folding
-    // after each part keeps the second-order error of a float sum below 1e-8 at any length.
-    constexpr Index block = longest_tree<Real>;
-    constexpr Index part = (std::max)(Index(1024), block);
+    // Folding after each part keeps the second-order error of a float sum below 1e-8 at any length.
+    constexpr Index part = (std::max)(Index(1024), longest_tree<Real>);
     Packet<Real> sum = sum_, lost = lost_;  // in registers
     for (Index begin = 0; begin < n; begin += part) {
       const Index end = (std::min)(begin + part, n);
       ahead(begin, end - begin);
-      // g++ unrolls a loop whose length it knows, and then reads out of order.
-      Index i = begin;
-      for (; i + block <= end; i += block) {
-        add_keeping_error(sum, lost, sum_of_packets<16>(x + i));
-        beside(i, block);
-      }
-      if (i != end) {
-        add_rest(x, i, end, sum, lost);
-        beside(i, end - i);
-      }
+      add_trees(x, begin, end, sum, lost, beside);
       fold(sum, lost);
     }
     sum_ = sum;
@@ -279,41 +293,30 @@ class SquareSum {
   }
 
  private:
-  // Less than a block of numbers, [i, n).
-  static void add_rest(const Real* x, Index i, Index n, Packet<Real>& sum, Packet<Real>& lost) {
-    if (n - i >= lanes) {
-      add_keeping_error(sum, lost, tree_square_sum(x + i, n - i));
-      return;
-    }
-    Real padded[lanes] = {};
-    std::copy(x + i, x + n, padded);
-    const Packet<Real> tail = Eigen::internal::ploadu<Packet<Real>>(padded);
-    add_keeping_error(sum, lost, Eigen::internal::pmul(tail, tail));
-  }
-
   Packet<Real> sum_ = Eigen::internal::pset1<Packet<Real>>(Real(0));
   Packet<Real> lost_ = Eigen::internal::pset1<Packet<Real>>(Real(0));
 };
 
-// Vectors of up to this many entries are short: at most 2 trees, added with their errors kept.
-// SquareSum takes 1.7 times as many instructions for 144 floats.
+// Vectors of up to 8 KiB are short: so few trees need no folding (their second-order error is below
+// 1e-10). SquareSum takes 1.7 times as many instructions for 144 floats.
 template <class Real>
-inline constexpr Index longest_short_vector = 2 * longest_tree<Real>;
+inline constexpr Index longest_short_vector = 8192 / static_cast<Index>(sizeof(Real));
+
+// The sum of squares of a short vector of more than one tree, with beside() as in add_trees().
+template <class Real, class Beside>
+EIGEN_ALWAYS_INLINE Real square_sum_of_trees(const Real* x, Index n, const Beside& beside) {
+  constexpr Index tree = longest_tree<Real>;
+  Packet<Real> sum = sum_of_packets<16>(x);
+  Packet<Real> lost = Eigen::internal::pset1<Packet<Real>>(Real(0));
+  beside(0, tree);
+  add_trees(x, tree, n, sum, lost, beside);
+  return sum_of_lanes<Real>(sum, lost);
+}
 
 template <class Real>
 EIGEN_ALWAYS_INLINE Real short_square_sum(const Real* x, Index n) {
-  constexpr Index lanes = packet_size<Real>;
-  constexpr Index tree = longest_tree<Real>;
-  if (n <= tree) return sum_of_lanes<Real>(tree_square_sum(x, n));
-  Packet<Real> sum = sum_of_packets<16>(x);
-  Packet<Real> lost = Eigen::internal::pset1<Packet<Real>>(Real(0));
-  if (n - tree >= lanes) {
-    add_keeping_error(sum, lost, tree_square_sum(x + tree, n - tree));
-  } else {
-    const Packet<Real> tail = tail_packet(x + n, n - tree);
-    add_keeping_error(sum, lost, Eigen::internal::pmul(tail, tail));
-  }
-  return sum_of_lanes<Real>(sum, lost);
+  if (n <= longest_tree<Real>) return sum_of_lanes<Real>(tree_square_sum(x, n));
+  return square_sum_of_trees(x, n, [](Index, Index) {});
 }
 
 // Rough sums do not pay for fewer vectors.
@@ -496,7 +499,8 @@ EIGEN_ALWAYS_INLINE void square_sums(const Real* x, Index stride, Index n, Index
   } else if (n == 2 * lanes) {
     each([](const Real* run) { return predux(sum_of_packets<2>(run)); });
   } else {
-    each([n](const Real* run) { return predux(tree_square_sum(run, n)); });
+    constexpr int most = longest_tiny_vector<Real> / lanes;
+    each([n](const Real* run) { return predux(tree_square_sum<Real, most>(run, n)); });
   }
 }
 
