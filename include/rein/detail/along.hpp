@@ -272,8 +272,8 @@ class AlongVectors {
   }
 
   // Whether the vectors are more than a cache holds: 8 MiB, or beside a step, whose other matrices
-  // are there too, 4. With 4 in either case, 64 x 30000 and 1024 x 2000 floats that all violate took
-  // 1.2 times as long; with 8 in either, 1024 x 2000 took Adam 1.1 times as long (AMD).
+  // are there too, 4. With 4 in either case, 64 x 30000 and 1024 x 2000 floats that all violate
+  // took 1.2 times as long; with 8 in either, 1024 x 2000 took Adam 1.1 times as long (AMD).
   bool from_memory() const {
     const Index cached = refresh_ ? 4 << 20 : 8 << 20;
     return view_.vectors * bytes() > cached;
