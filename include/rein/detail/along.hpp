@@ -48,9 +48,9 @@ class AlongVectors {
 
   bool go_pipelined() const { return are_short() && !go_together() && !from_memory(); }
 
-  // Vectors to take together: 16 KiB of them, which stay in the first cache; beside a step 4 KiB.
+  // Vectors to take together: 16 KiB of them, which stay in the first cache.
   static constexpr Index most_together = 256;
-  Index together() const { return group(refresh_ ? 4096 : 16384, 2); }
+  Index together() const { return group(16384, 2); }
 
   // And to sum while as many before them are scaled: 12 KiB, as with 16 what is scaled has left a
   // first cache of 32 KiB. All violating, 1024 x 1024 floats took 1.35 times as long then, 256 x
@@ -227,11 +227,16 @@ class AlongVectors {
     }
   }
 
-  // Whether vectors are refreshed one by one, which gives their sums. To read them once more took
-  // SGD with a constraint 1.08 times as long at 2048 x 2048, 1.3 times at 64 x 64. Short ones are
-  // not, unless they are whole packets: 79 x 100 floats took Adam 1.5 times as long.
+  // Whether vectors are refreshed one by one, which gives their sums: long ones, and shorter ones
+  // that divide into packets. To read these once more took SGD with a constraint that none violates
+  // 1.3 times as long at 64 x 64, 48 x 500 and 124 x 300 (AMD); but vector by vector 79 x 100
+  // floats took Adam 1.5 times as long, 36 x 500 1.4 times.
   bool sums_are_refreshed() const {
-    return refresh_ && (length() >= 256 || (length() >= 64 && length() % packet_size<Real> == 0));
+    constexpr Index lanes = packet_size<Real>, small = 16 / static_cast<Index>(sizeof(Real));
+    const Index least = length() % lanes == 0   ? 32
+                        : length() % small == 0 ? (std::max)(4 * lanes, Index(32))
+                                                : 256;
+    return refresh_ && length() >= least;
   }
 
   // A single vector that is long enough to be shared among threads is always
