@@ -50,12 +50,21 @@ class AlongVectors {
 
   // Vectors to take together: 16 KiB of them, which stay in the first cache.
   static constexpr Index most_together = 256;
-  Index together() const { return group(16384, 2); }
+  Index together() const {
+    const Index vectors = 16384 / static_cast<Index>(sizeof(Real)) / length();
+    return (std::clamp)(vectors, Index(2), most_together);
+  }
 
-  // And to sum while as many before them are scaled: 12 KiB, as with 16 what is scaled has left a
-  // first cache of 32 KiB. All violating, 1024 x 1024 floats took 1.35 times as long then, 256 x
-  // 256 doubles 1.2 times; with 4 KiB 1.06 and 1.1 times (AMD).
-  Index pipelined() const { return group(refresh_ ? 4096 : 12288, 1); }
+  // And to sum while as many before them are scaled: as few as make up 8 KiB, or 12 of those of up
+  // to 1 KiB, so that what is written lies a little more than some pages behind what is read. With
+  // a little less, which a core takes for the same place, 100 x 1000 floats that all violate took
+  // 1.2 times as long, 300 x 333 1.15 times. With 16 KiB, what is scaled has left a first cache of
+  // 32 KiB: 1024 x 1024 took 1.35 times as long (AMD).
+  Index pipelined() const {
+    const Index of_bytes = length() * static_cast<Index>(sizeof(Real));
+    const Index least = refresh_ ? 4096 : of_bytes <= 1024 ? 12288 : 8192;
+    return of_bytes > 6144 ? 1 : (std::min)((least + of_bytes - 1) / of_bytes, most_together);
+  }
 
   // How many are taken otherwise once rough sums have not helped, before they are tried again.
   static constexpr Index least_wait = 32;
@@ -73,10 +82,12 @@ class AlongVectors {
   // stay in a cache for a second look, and that are not so short that good sums take as long. (For
   // those of 64 x 64, one in ten violating, to look twice took 1.1 to 1.3 times as long.)
   bool can_be_rough() const {
-    const Index least = sums_are_refreshed() ? 0 : (std::min)(longest_tree<Real>, Index(128));
+    constexpr Index size = static_cast<Index>(sizeof(Real));
+    const Index least =
+        sums_are_refreshed() ? 0 : (std::min)(longest_tree<Real> * size, Index(512));
     const Index most = sums_are_refreshed() ? 65536 : refresh_ ? 4096 : 16384;
-    return native_ && view_.outer == 1 && view_.vectors >= fewest_rough && length() > least &&
-           length() * static_cast<Index>(sizeof(Real)) <= most;
+    return native_ && view_.outer == 1 && view_.vectors >= fewest_rough &&
+           length() * size > least && length() * size <= most;
   }
   // A step sums in one chain instead of four.
   Real rough_error() const {
@@ -118,7 +129,9 @@ class AlongVectors {
   // before them are multiplied by their factors.
   void square_sums_and_scale(Index first, Index count, Real* sums, Index behind,
                              const Real* factors) const {
-    if (length() <= longest_tree<Real>) {
+    if (behind == 0) {
+      square_sums(first, count, sums);
+    } else if (length() <= longest_tree<Real>) {
       sum_one_and_scale_one(first, count, sums, behind, factors);
     } else {
       sum_and_scale_trees(first, count, sums, behind, factors);
@@ -257,12 +270,6 @@ class AlongVectors {
     (view.outer > 1 ? view.outer : view.inner) = count;
     view.data += begin * (view_.outer > 1 ? view_.outer_stride : view_.inner_stride);
     return view;
-  }
-
-  // As many vectors as so many bytes hold.
-  Index group(Index of_bytes, Index least) const {
-    const Index vectors = of_bytes / static_cast<Index>(sizeof(Real)) / length();
-    return (std::clamp)(vectors, least, most_together);
   }
 
   // The Reals of a run, and from one vector to the next.
