@@ -217,7 +217,7 @@ class AlongVectors {
         sums[k] =
             square_sum_of_trees(run, n, [&](Index i, Index m) { scale_run(other + i, m, factor); });
       } else {
-        sums[k] = square_sum_of_trees(run, n, [](Index, Index) {});
+        square_sums(first + k, 1, sums + k);
       }
     }
   }
