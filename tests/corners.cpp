@@ -690,11 +690,11 @@ TEST_CASE("corners: vectors that are scaled while later ones are summed") {
 
 TEST_CASE("corners: more weights than a core's cache holds") {
   all_are_rescaled<float>(rein::per_col, 1100, 1000);
-  all_are_rescaled<float>(rein::per_col, 2048, 600);
-  all_are_rescaled<float>(rein::per_col, 100, 12000);
-  all_are_rescaled<float>(rein::per_col, 200, 6000);
-  all_are_rescaled<float>(rein::per_col, 9, 130000);
-  all_are_rescaled<double>(rein::per_col, 1031, 600);
+  all_are_rescaled<float>(rein::per_col, 2048, 1100);
+  all_are_rescaled<float>(rein::per_col, 100, 22000);
+  all_are_rescaled<float>(rein::per_col, 200, 11000);
+  all_are_rescaled<float>(rein::per_col, 9, 240000);
+  all_are_rescaled<double>(rein::per_col, 1031, 1100);
   all_are_rescaled<float>(rein::per_row, 1500, 1501);
   all_are_rescaled<float>(rein::per_row, 12, 50003);
   all_are_rescaled<float>(rein::per_row, 4097, 193);

@@ -132,3 +132,30 @@ TEST_CASE("min_max_norm: a plain value") {
   CHECK(min_max_norm.low() == 0.25);
   CHECK(min_max_norm.rate() == 1);
 }
+
+namespace {
+
+template <class Scalar>
+void lengthens(int from, int to) {
+  INFO("from 2^" << from << " to 2^" << to);
+  const rein::MinMaxNorm constraint{std::ldexp(1.0, to), std::ldexp(1.0, to), rein::per_col};
+  for (const Eigen::Index length : {1, 3, 40, 300, 1500}) {
+    using W = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>;
+    W w = W::Zero(length, 9), wanted = w;
+    w.row(length - 1).setConstant(static_cast<Scalar>(std::ldexp(1.0, from)));
+    wanted.row(length - 1).setConstant(static_cast<Scalar>(std::ldexp(1.0, to)));
+    CHECK(constraint(w).changed == 9);
+    CHECK(w == wanted);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("min_max_norm: vectors become much longer") {
+  lengthens<float>(-30, 60);
+  lengthens<float>(-30, 90);
+  lengthens<float>(-30, 110);
+  lengthens<double>(-150, 700);
+  lengthens<double>(-150, 800);
+  lengthens<double>(-300, 950);
+}

@@ -126,7 +126,7 @@ class AlongVectors {
   }
 
   // The sums of squares of the short vectors [first, first + count), while as many as are `behind`
-  // before them are multiplied by their factors.
+  // before them, none or at least as many, are multiplied by their factors.
   void square_sums_and_scale(Index first, Index count, Real* sums, Index behind,
                              const Real* factors) const {
     if (behind == 0) {
@@ -193,11 +193,11 @@ class AlongVectors {
   // Of one tree each: a vector is summed, another one scaled.
   EIGEN_DONT_INLINE void sum_one_and_scale_one(Index first, Index count, Real* sums, Index behind,
                                                const Real* factors) const {
-    const Index n = length(), step = stride(), most = (std::max)(count, behind);
+    const Index n = length(), step = stride();
     Real* run = as_reals(view_.at(0, first));
-    for (Index k = 0; k < most; ++k, run += step) {
+    for (Index k = 0; k < behind; ++k, run += step) {
       if (k < count) sums[k] = sum_of_lanes<Real>(tree_square_sum(run, n));
-      if (k < behind && factors[k] != 1) scale_run(run - behind * step, n, factors[k]);
+      if (factors[k] != 1) scale_run(run - behind * step, n, factors[k]);
     }
   }
 
@@ -206,11 +206,11 @@ class AlongVectors {
   // times as long (AMD), 256 x 256 with SSE2 1.6 times.
   EIGEN_DONT_INLINE void sum_and_scale_trees(Index first, Index count, Real* sums, Index behind,
                                              const Real* factors) const {
-    const Index n = length(), step = stride(), most = (std::max)(count, behind);
+    const Index n = length(), step = stride();
     Real* run = as_reals(view_.at(0, first));
-    for (Index k = 0; k < most; ++k, run += step) {
+    for (Index k = 0; k < behind; ++k, run += step) {
       Real* const other = run - behind * step;
-      const Real factor = k < behind ? factors[k] : Real(1);
+      const Real factor = factors[k];
       if (k >= count) {
         if (factor != 1) scale_run(other, n, factor);
       } else if (factor != 1) {
