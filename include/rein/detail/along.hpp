@@ -46,7 +46,7 @@ class AlongVectors {
     return are_short() && length() <= (from_memory() ? 2 * longest_tree<Real> : 32);
   }
 
-  bool go_pipelined() const { return are_short() && !go_together() && !from_memory(); }
+  bool go_pipelined() const { return are_short() && !from_memory(); }
 
   // Vectors to take together: 16 KiB of them, which stay in the first cache.
   static constexpr Index most_together = 256;
