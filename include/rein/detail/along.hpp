@@ -56,10 +56,10 @@ class AlongVectors {
   }
 
   // And to sum while as many before them are scaled: as few as make up 8 KiB, or 12 of those of up
-  // to 1 KiB, so that what is written lies a little more than some pages behind what is read. With
-  // a little less, which a core takes for the same place, 100 x 1000 floats that all violate took
-  // 1.2 times as long, 300 x 333 1.15 times. With 16 KiB, what is scaled has left a first cache of
-  // 32 KiB: 1024 x 1024 took 1.35 times as long (AMD).
+  // to 1 KiB, and 4 beside a step, so that what is written lies a little more than some pages
+  // behind what is read. With a little less, which a core takes for the same place, 100 x 1000
+  // floats that all violate took 1.2 times as long, 300 x 333 1.15 times. With 16 KiB, what is
+  // scaled has left a first cache of 32 KiB: 1024 x 1024 took 1.35 times as long (AMD).
   Index pipelined() const {
     const Index of_bytes = length() * static_cast<Index>(sizeof(Real));
     const Index least = refresh_ ? 4096 : of_bytes <= 1024 ? 12288 : 8192;
@@ -345,7 +345,7 @@ class AlongVectors {
     for (Index i = 0; i < view_.inner; i += step) {
       const Index n = (std::min)(step, view_.inner - i);
       load(run + i * view_.inner_stride, view_.inner_stride, n, reals);
-      Index end = n * Traits::components;
+      Index end = n * Traits::components;  // filled up with zeros, as whole packets are read
       while (end % packet_size<Real> != 0) reals[end++] = 0;
       sum.add(reals, end, nothing, nothing);
     }
