@@ -59,7 +59,8 @@ class AlongVectors {
   // to 1 KiB, and 4 beside a step, so that what is written lies a little more than some pages
   // behind what is read. With a little less, which a core takes for the same place, 100 x 1000
   // floats that all violate took 1.2 times as long, 300 x 333 1.15 times. With 16 KiB, what is
-  // scaled has left a first cache of 32 KiB: 1024 x 1024 took 1.35 times as long (AMD).
+  // scaled has left a first cache of 32 KiB: 1024 x 1024 took 1.35 times as long (AMD); so those of
+  // more than 6 KiB, two of which are too much, are taken one by one.
   Index pipelined() const {
     const Index of_bytes = length() * static_cast<Index>(sizeof(Real));
     const Index least = refresh_ ? 4096 : of_bytes <= 1024 ? 12288 : 8192;
@@ -240,10 +241,11 @@ class AlongVectors {
     }
   }
 
-  // Whether vectors are refreshed one by one, which gives their sums: long ones, and shorter ones
-  // that divide into packets. To read these once more took SGD with a constraint that none violates
-  // 1.3 times as long at 64 x 64, 48 x 500 and 124 x 300 (AMD); but vector by vector 79 x 100
-  // floats took Adam 1.5 times as long, 36 x 500 1.4 times.
+  // Whether vectors are refreshed one by one, which gives their sums: from 256 entries on, and
+  // shorter ones that divide into packets, or from four packets on into those of 16 bytes. To read
+  // these once more took SGD with a constraint that none violates 1.3 times as long at 64 x 64, 48
+  // x 500 and 124 x 300 (AMD); but vector by vector 79 x 100 floats took Adam 1.5 times as long, 36
+  // x 500 1.4 times.
   bool sums_are_refreshed() const {
     constexpr Index lanes = packet_size<Real>, small = 16 / static_cast<Index>(sizeof(Real));
     const Index least = length() % lanes == 0   ? 32
