@@ -360,7 +360,7 @@ void alone_as_among_others(const char* where) {
 #ifndef __FAST_MATH__
   using Column = Eigen::Matrix<Scalar, Eigen::Dynamic, 1>;
   for (Index length = 2; length <= 40; ++length) {
-    Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic> w(length, 300);
+    Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic, Eigen::ColMajor> w(length, 300);
     fill(w, 1);
     auto together = w;
     const rein::MaxNorm constraint{0.5 * std::sqrt(static_cast<double>(length)), rein::per_col};
