@@ -22,6 +22,7 @@ class AlongVectors {
   using Scalar = std::remove_const_t<Entry>;
   using Traits = ScalarTraits<Scalar>;
   using Real = typename Traits::Real;
+  static constexpr Index real_size = static_cast<Index>(sizeof(Real));
 
  public:
   explicit AlongVectors(const StridedView<Entry>& view)
@@ -41,28 +42,35 @@ class AlongVectors {
   }
 
   // Whether short vectors are better summed several at a time before the first one is scaled: the
-  // shortest, and from memory those of up to two trees. Others in a cache are pipelined.
+  // shortest, and from memory beside a step those of up to two trees.
   bool go_together() const {
-    return are_short() && length() <= (from_memory() ? 2 * longest_tree<Real> : 32);
+    const Index longest = !from_memory() ? 32 : refresh_ ? 2 * longest_tree<Real> : 511 / real_size;
+    return are_short() && length() <= longest;
   }
 
-  bool go_pipelined() const { return are_short() && !from_memory(); }
+  // Others are pipelined in a cache, and from memory those of up to 2 KiB: summed 16 KiB at a time,
+  // or prefetched while the one before is scaled, 128 to 500 numbers took 1.2 to 1.6 times as long
+  // (AMD), but 1024 floats 0.8 times.
+  bool go_pipelined() const {
+    return are_short() && (!from_memory() || (!refresh_ && length() * real_size <= 2048));
+  }
 
   // Vectors to take together: 16 KiB of them, which stay in the first cache.
   static constexpr Index most_together = 256;
   Index together() const {
-    const Index vectors = 16384 / static_cast<Index>(sizeof(Real)) / length();
+    const Index vectors = 16384 / real_size / length();
     return (std::clamp)(vectors, Index(2), most_together);
   }
 
-  // And to sum while as many before them are scaled: as few as make up 8 KiB, or 12 of those of up
-  // to 1 KiB, and 4 beside a step, so that what is written lies a little more than some pages
-  // behind what is read. With a little less, which a core takes for the same place, 100 x 1000
-  // floats that all violate took 1.2 times as long, 300 x 333 1.15 times. With 16 KiB, what is
-  // scaled has left a first cache of 32 KiB: 1024 x 1024 took 1.35 times as long (AMD); so those of
-  // more than 6 KiB, two of which are too much, are taken one by one.
+  // And to sum while as many before them are scaled: one from memory, else as few as make up 8 KiB,
+  // or 12 of those of up to 1 KiB, and 4 beside a step, so that what is written lies a little more
+  // than some pages behind what is read. With a little less, which a core takes for the same place,
+  // 100 x 1000 floats that all violate took 1.2 times as long, 300 x 333 1.15 times. With 16 KiB,
+  // what is scaled has left a first cache of 32 KiB: 1024 x 1024 took 1.35 times as long (AMD); so
+  // those of more than 6 KiB, two of which are too much, are taken one by one.
   Index pipelined() const {
-    const Index of_bytes = length() * static_cast<Index>(sizeof(Real));
+    if (from_memory()) return 1;
+    const Index of_bytes = length() * real_size;
     const Index least = refresh_ ? 4096 : of_bytes <= 1024 ? 12288 : 8192;
     return of_bytes > 6144 ? 1 : (std::min)((least + of_bytes - 1) / of_bytes, most_together);
   }
@@ -83,12 +91,11 @@ class AlongVectors {
   // stay in a cache for a second look, and that are not so short that good sums take as long. (For
   // those of 64 x 64, one in ten violating, to look twice took 1.1 to 1.3 times as long.)
   bool can_be_rough() const {
-    constexpr Index size = static_cast<Index>(sizeof(Real));
     const Index least =
-        sums_are_refreshed() ? 0 : (std::min)(longest_tree<Real> * size, Index(512));
+        sums_are_refreshed() ? 0 : (std::min)(longest_tree<Real> * real_size, Index(512));
     const Index most = sums_are_refreshed() ? 65536 : refresh_ ? 4096 : 16384;
     return native_ && view_.outer == 1 && view_.vectors >= fewest_rough &&
-           length() * size > least && length() * size <= most;
+           length() * real_size > least && length() * real_size <= most;
   }
   // A step sums in one chain instead of four.
   Real rough_error() const {
@@ -224,7 +231,7 @@ class AlongVectors {
   }
 
   // Reals to refresh at a time: 4 KiB.
-  static constexpr Index refresh_chunk = 4096 / static_cast<Index>(sizeof(Real));
+  static constexpr Index refresh_chunk = 4096 / real_size;
 
   // Refreshes the entries before `wanted`, counted through the vectors, and those after it that
   // make up a chunk, before `end`.
@@ -247,7 +254,7 @@ class AlongVectors {
   // x 500 and 124 x 300 (AMD); but vector by vector 79 x 100 floats took Adam 1.5 times as long, 36
   // x 500 1.4 times.
   bool sums_are_refreshed() const {
-    constexpr Index lanes = packet_size<Real>, small = 16 / static_cast<Index>(sizeof(Real));
+    constexpr Index lanes = packet_size<Real>, small = 16 / real_size;
     const Index least = length() % lanes == 0   ? 32
                         : length() % small == 0 ? (std::max)(4 * lanes, Index(32))
                                                 : 256;
