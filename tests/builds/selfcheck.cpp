@@ -358,17 +358,20 @@ void fused(const MakeOptimizer& make, const C& constraint, const char* where) {
 template <class Scalar>
 void alone_as_among_others(const char* where) {
 #ifndef __FAST_MATH__
-  using Column = Eigen::Matrix<Scalar, Eigen::Dynamic, 1>;
-  for (Index length = 2; length <= 40; ++length) {
-    Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic, Eigen::ColMajor> w(length, 300);
+  using Real = typename Eigen::NumTraits<Scalar>::Real;
+  using Matrix = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic, Eigen::ColMajor>;
+  constexpr Index components = sizeof(Scalar) / sizeof(Real);
+  for (Index length = 1; length <= 40; ++length) {
+    Eigen::Matrix<Real, Eigen::Dynamic, Eigen::Dynamic, Eigen::ColMajor> w(length * components,
+                                                                           300);
     fill(w, 1);
     auto together = w;
     const rein::MaxNorm constraint{0.5 * std::sqrt(static_cast<double>(length)), rein::per_col};
-    constraint(together);
-    for (Index j = 0; j < w.cols(); ++j) {
-      Eigen::Map<Column> column(w.data() + j * length, length);
-      constraint(column);
-    }
+    const auto constrain = [&](Real* column, Index columns) {
+      constraint(Eigen::Map<Matrix>(reinterpret_cast<Scalar*>(column), length, columns));
+    };
+    constrain(together.data(), w.cols());
+    for (Index j = 0; j < w.cols(); ++j) constrain(&w(0, j), 1);
     check(same_bits(w, together), "a column comes out as it does alone", where);
   }
 #else
@@ -459,6 +462,8 @@ int main() {
   all_of<double, Eigen::RowMajor>("double, row-major");
   alone_as_among_others<float>("float");
   alone_as_among_others<double>("double");
+  alone_as_among_others<std::complex<float>>("complex<float>");
+  alone_as_among_others<std::complex<double>>("complex<double>");
 #endif
   std::printf("%d checks, %d wrong\n", checks, failures);
   return failures == 0 ? 0 : 1;

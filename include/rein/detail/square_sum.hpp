@@ -33,19 +33,32 @@ using Narrower =
                        typename Eigen::internal::unpacket_traits<P>::half>;
 
 // a * b + sum with the same rounding for a packet and for a single number, so that an entry's place
-// in a packet does not matter.
+// in a packet does not matter; and a product that no compiler fuses with a sum here and not there.
+#if defined(EIGEN_VECTORIZE_FMA) || defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+inline constexpr bool sums_are_fused = true;
+inline float add_product(float a, float b, float sum) { return std::fma(a, b, sum); }
+inline double add_product(double a, double b, double sum) { return std::fma(a, b, sum); }
+#else
+inline constexpr bool sums_are_fused = false;
+#endif
 template <class P>
 P add_product(const P& a, const P& b, const P& sum) {
   return Eigen::internal::pmadd(a, b, sum);
 }
-#if defined(EIGEN_VECTORIZE_FMA) || defined(__ARM_FEATURE_FMA)
-inline float add_product(float a, float b, float sum) { return std::fma(a, b, sum); }
-inline double add_product(double a, double b, double sum) { return std::fma(a, b, sum); }
-#endif
 
 template <class P>
 P add_square(const P& a, const P& sum) {
   return add_product(a, a, sum);
+}
+
+template <class P>
+P square(const P& a) {
+  if constexpr (sums_are_fused) {
+    using Real = typename Eigen::internal::unpacket_traits<P>::type;
+    return add_square(a, Eigen::internal::pset1<P>(Real(0)));
+  } else {
+    return Eigen::internal::pmul(a, a);
+  }
 }
 
 // Keeps -ffast-math from simplifying the error term of a sum to zero.
@@ -91,13 +104,12 @@ template <int Count, class Real>
 EIGEN_STRONG_INLINE Packet<Real> sum_of_packets(const Real* x) {
   using namespace Eigen::internal;
   if constexpr (Count == 1) {
-    const Packet<Real> a = ploadu<Packet<Real>>(x);
-    return pmul(a, a);
+    return square(ploadu<Packet<Real>>(x));
   } else if constexpr (Count == 2) {
     const Packet<Real> first = ploadu<Packet<Real>>(x);
     const Packet<Real> second = ploadu<Packet<Real>>(x + packet_size<Real>);
     no_load_earlier();
-    return add_square(second, Packet<Real>(pmul(first, first)));
+    return add_square(second, square(first));
   } else {
     const Packet<Real> first = sum_of_packets<Count / 2>(x);
     const Packet<Real> second = sum_of_packets<Count / 2>(x + Count / 2 * packet_size<Real>);
@@ -244,8 +256,7 @@ EIGEN_ALWAYS_INLINE void add_trees(const Real* x, Index begin, Index end, Packet
   if (rest >= lanes) {
     add_keeping_error(sum, lost, tree_square_sum(x + i, rest));
   } else {
-    const Packet<Real> zero = Eigen::internal::pset1<Packet<Real>>(Real(0));
-    add_keeping_error(sum, lost, add_square(tail_packet(x + end, rest), zero));
+    add_keeping_error(sum, lost, square(tail_packet(x + end, rest)));
   }
   beside(i, rest);
 }
@@ -396,8 +407,7 @@ template <int Count, int Chain, class P, class Real>
 EIGEN_STRONG_INLINE P sum_of_columns(const Real* x, Index stride) {
   using namespace Eigen::internal;
   if constexpr (Count == 1) {
-    const P a = ploadu<P>(x);
-    return pmul(a, a);
+    return square(ploadu<P>(x));
   } else if constexpr (Count <= Chain) {
     const P first = sum_of_columns<Count - 1, Chain, P>(x, stride);
     return add_square(ploadu<P>(x + (Count - 1) * stride), first);
@@ -454,26 +464,26 @@ EIGEN_DONT_INLINE void longer_square_sums(const Real* x, Index stride, Index n, 
   for (Index k = 0; k < vectors; ++k, x += stride) sums[k] = short_square_sum(x, n);
 }
 
-// square_sums() of vectors of no more numbers than the packet P holds, by way of each(), with the
-// widest packet that they fill. One number at a time, 4 x 4 floats took 1.6 times as long, 9 x 256
-// twice as long.
+// square_sums() of vectors of no more numbers than the packet P holds, or of two, by way of each(),
+// with the widest packet that they fill. One number at a time, 4 x 4 floats took 1.6 times as long,
+// 9 x 256 twice as long. (Two, a complex number, come out as where they lie across the memory.)
 template <class Real, class P, class Each>
 EIGEN_ALWAYS_INLINE void tiny_square_sums(Index n, const Each& each) {
   using namespace Eigen::internal;
   constexpr Index lanes = unpacket_traits<P>::size;
   if constexpr (lanes == 1) {
-    each([n](const Real* run) {
-      Real sum = 0;
-      for (Index i = 0; i < n; ++i) sum = add_square(run[i], sum);
+    each([=](const Real* run) {
+      Real sum = square(run[0]);
+      for (Index i = 1; i < n; ++i) sum += square(run[i]);
       return sum;
     });
   } else if (n < lanes) {
     tiny_square_sums<Real, Narrower<Real, P>>(n, each);
   } else if (n == lanes) {
-    each([](const Real* run) { return predux(sum_of_columns<1, 2, P>(run, 0)); });
+    each([=](const Real* run) { return predux(square(ploadu<P>(run))); });
   } else {
-    each([n](const Real* run) {
-      const P first = add_square(ploadu<P>(run), pset1<P>(Real(0)));
+    each([=](const Real* run) {
+      const P first = square(ploadu<P>(run));
       return predux(add_square(tail_packet<Real, P>(run + n, n - lanes), first));
     });
   }
@@ -491,7 +501,7 @@ EIGEN_ALWAYS_INLINE void square_sums(const Real* x, Index stride, Index n, Index
     const Real* run = x;
     for (Index k = 0; k < vectors; ++k, run += stride) sums[k] = square_sum(run);
   };
-  if (n <= lanes) {
+  if (n <= (std::max)(lanes, Index(2))) {
     tiny_square_sums<Real, Packet<Real>>(n, each);
   } else if (n == 2 * lanes) {
     each([](const Real* run) { return predux(sum_of_packets<2>(run)); });
