@@ -129,18 +129,30 @@ class GatheredNumbers {
 
   // Puts what wanted(x) gives in place of each number x of component c of vector v, one after the
   // other, rounded to the scalar; beyond the scalar's largest number, that number. Says whether a
-  // number changed.
+  // number changed. Loops that a compiler vectorises one by one: as a single one, ZeroMean took 1.3
+  // to 1.6 times as long for floats, L1Ball and Simplex 1.2 to 1.3 times.
   template <class Wanted>
   bool replace(Index v, int c, const Wanted& wanted) {
     constexpr double largest = largest_number<Component>;
+    constexpr Index block = 256;
+    double values[block];
     bool changed = false;
     for_each_piece(v, c, [&](double* x, Index n, Index begin) {
-      int differs = 0;
-      for (Index i = 0; i < n; ++i) {
-        const double y = (std::max)((std::min)(wanted(x[i]), largest), -largest);
-        const double value = static_cast<double>(static_cast<Component>(y));
-        differs |= int(value != x[i]);
-        x[i] = value;
+      std::uint64_t differs = 0;  // as wide as a double, to be vectorised
+      for (Index from = 0; from < n; from += block) {
+        double* const here = x + from;
+        const Index m = (std::min)(block, n - from);
+        for (Index i = 0; i < m; ++i) values[i] = wanted(here[i]);
+        over_lanes<double>(m, [&]<class P>(Index i, P) {
+          using namespace Eigen::internal;
+          const P y = pmin(ploadu<P>(values + i), pset1<P>(largest));
+          pstoreu(values + i, pmax(y, pset1<P>(-largest)));
+        });
+        for (Index i = 0; i < m; ++i) {
+          const double value = static_cast<double>(static_cast<Component>(values[i]));
+          differs |= static_cast<std::uint64_t>(value != here[i]);
+          here[i] = value;
+        }
       }
       changed |= differs != 0;
       constexpr Index place = 0;
