@@ -2,6 +2,7 @@
 // scalars, storage orders, strides and groupings that tests/sgd.cpp and tests/adam.cpp leave out,
 // and for weights and gradients at the ends of the range, with NaN and Inf.
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <utility>
@@ -221,6 +222,35 @@ void entries_are_updated_and_clamped(const Constraint& constraint, Index rows, I
   check(w, separate);
 }
 
+// A single entry that is outside, or not finite, at each place of weights of so many rows.
+template <class Scalar>
+void one_entry_is_clamped(Index rows) {
+  using Column = Eigen::Matrix<Scalar, Dynamic, 1>;
+  const rein::Box box{-0.5, 0.75};
+  Column w(rows);
+  rein::Sgd sgd{w, {.learning_rate = 1}, box};
+  INFO(oracle::format_of<Scalar>().name << ", " << rows);
+  using Limits = std::numeric_limits<double>;
+  for (const auto& [outside, finite] : {std::pair{-1.0, true},
+                                        {1.0, true},
+                                        {Limits::infinity(), false},
+                                        {-Limits::infinity(), false},
+                                        {Limits::quiet_NaN(), false}}) {
+    bool all = true;
+    for (Index place = 0; place < rows; ++place) {
+      w.setConstant(Scalar(0.25));
+      Column gradient = Column::Zero(rows), wanted = w;
+      gradient[place] = static_cast<Scalar>(0.25 - outside);
+      wanted[place] = static_cast<Scalar>(finite ? std::clamp(outside, -0.5, 0.75) : outside);
+      const rein::Report report = sgd.step(w, gradient);
+      all = all && report.checked == rows && report.changed == finite &&
+            report.nonfinite == !finite &&
+            same_numbers(oracle::copy_of(w), oracle::copy_of(wanted));
+    }
+    CHECK(all);
+  }
+}
+
 }  // namespace
 
 TEST_CASE("fused: narrow rows are updated and summed") {
@@ -281,6 +311,13 @@ TEST_CASE("fused: entries are updated and clamped") {
     entries_are_updated_and_clamped<float>(rein::NonNegative{}, rows, cols);
     entries_are_updated_and_clamped<double>(rein::Box{-0.75, 0.75}, rows, cols);
     entries_are_updated_and_clamped<Eigen::half>(rein::Box{-0.5, 0.25}, rows, cols);
+  }
+}
+
+TEST_CASE("fused: one entry is clamped") {
+  for (const Index rows : {1, 2, 3, 7, 15, 16, 17, 63, 100, 1024, 1051}) {
+    one_entry_is_clamped<float>(rows);
+    one_entry_is_clamped<double>(rows);
   }
 }
 

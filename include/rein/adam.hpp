@@ -62,12 +62,14 @@ class AdamUpdate {
 
   // Compiled once for float and once for double. One pass: from memory, in turns over chunks that
   // stay in the cache, it took 1.4 times as long, because memory rests during roots and divisions.
-  // Updates so many vectors of n numbers each, and gives the sums of their new squares.
-  EIGEN_DONT_INLINE void operator()(Index vectors, Index n, Real* square_sums, Real* weights,
+  // Updates so many vectors of n numbers each, and notes the sums of their new squares, or the
+  // extremes of all their numbers.
+  template <class Notes>
+  EIGEN_DONT_INLINE void operator()(Index vectors, Index n, Notes* notes, Real* weights,
                                     const Real* gradient, Real* first_moment, Real* second_moment,
                                     Real* max_second_moment) const {
     using namespace Eigen::internal;
-    update_and_sum(vectors, n, square_sums, [=, *this]<class P>(Index i, P) {
+    update_and_note(vectors, n, notes, [=, *this]<class P>(Index i, P) {
       const P w = ploadu<P>(weights + i);
       const P g = with_decay(ploadu<P>(gradient + i), w, maximize_, decay_);
       P m = ploadu<P>(first_moment + i), v = ploadu<P>(second_moment + i);

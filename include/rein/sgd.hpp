@@ -54,11 +54,12 @@ class SgdUpdate {
         decay_(static_cast<Real>(o.weight_decay)) {}
 
   // Compiled once for float and once for double. Updates so many vectors of n numbers each, and
-  // gives the sums of their new squares.
-  EIGEN_DONT_INLINE void operator()(Index vectors, Index n, Real* square_sums, Real* weights,
+  // notes the sums of their new squares, or the extremes of all their numbers.
+  template <class Notes>
+  EIGEN_DONT_INLINE void operator()(Index vectors, Index n, Notes* notes, Real* weights,
                                     const Real* gradient, Real* momentum) const {
     using namespace Eigen::internal;
-    update_and_sum(vectors, n, square_sums, [=, *this]<class P>(Index i, P) {
+    update_and_note(vectors, n, notes, [=, *this]<class P>(Index i, P) {
       const P w = ploadu<P>(weights + i);
       const P g = with_decay(ploadu<P>(gradient + i), w, maximize_, decay_);
       P direction = g;

@@ -48,6 +48,12 @@ class EntryClamp {
         low_rank_(low_ == Scalar(0) ? Word(-1) : rank(low_bits_)),
         high_rank_(high_ == Scalar(0) ? Word(0) : rank(high_bits_)) {}
 
+  // Whether there is nothing to clamp, as far as these tell.
+  template <class Real>
+  bool satisfied(const Extremes<Real>& of) const {
+    return of.finite() && of.least >= low_ && of.largest <= high_;
+  }
+
   // Clamps n entries. Of up to 64 adjacent ones none is written to where none is outside.
   Report operator()(Scalar* x, Index stride, Index n) const {
     Report report{.checked = n};
@@ -77,7 +83,7 @@ class EntryClamp {
   void clamp_group(Scalar* x, Report& report) const {
     if constexpr (is_native<Scalar>) {
       const Extremes<Scalar> of = extremes_in_chains<group>(x);
-      if (of.finite() && of.least >= low_ && of.largest <= high_) return;
+      if (satisfied(of)) return;
 #if !defined(__FAST_MATH__)
       if (of.finite()) {
         for (Index i = 0; i < group; i += part) clamp_finite_part(x + i, report);

@@ -20,7 +20,13 @@ namespace rein::detail {
 // Inf, which the other two may have missed.
 template <class Real>
 struct Extremes {
-  Real least, largest, sum;
+  Real least = (std::numeric_limits<Real>::max)(), largest = -least, sum = 0;
+
+  void add(const Extremes& other) {
+    least = (std::min)(least, other.least);
+    largest = (std::max)(largest, other.largest);
+    sum += other.sum;
+  }
 
   bool finite() const {
     constexpr Bits<Real> most = std::bit_cast<Bits<Real>>((std::numeric_limits<Real>::max)());
@@ -33,8 +39,9 @@ struct Extremes {
 template <class Real, class P>
 class PacketExtremes {
  public:
+  EIGEN_ALWAYS_INLINE explicit PacketExtremes(const P& x) : least_(x), largest_(x), sum_(x) {}
   EIGEN_ALWAYS_INLINE explicit PacketExtremes(const Real* x)
-      : least_(Eigen::internal::ploadu<P>(x)), largest_(least_), sum_(least_) {}
+      : PacketExtremes(Eigen::internal::ploadu<P>(x)) {}
 
   EIGEN_ALWAYS_INLINE void add(const PacketExtremes& other) {
     least_ = Eigen::internal::pmin(least_, other.least_);
@@ -83,6 +90,27 @@ Extremes<Real> extremes_in_chains(const Real* x) {
   c.add(d);
   a.add(c);
   return a.of_all_lanes();
+}
+
+// The extremes of all numbers of so many vectors, n each; update() as for their sums of squares.
+template <class Real, class Update>
+EIGEN_ALWAYS_INLINE void update_and_note(Index vectors, Index n, Extremes<Real>* extremes,
+                                         const Update& update) {
+  using P = Packet<Real>;
+  *extremes = {};
+  Index i = 0;
+  const Index size = vectors * n;
+  if (size >= packet_size<Real>) {
+    PacketExtremes<Real, P> all(update(i, P{}));
+    for (i = packet_size<Real>; i + packet_size<Real> <= size; i += packet_size<Real>) {
+      all.add(PacketExtremes<Real, P>(update(i, P{})));
+    }
+    *extremes = all.of_all_lanes();
+  }
+  for (; i < size; ++i) {
+    const Real x = update(i, Real{});
+    extremes->add({x, x, x});
+  }
 }
 
 #if defined(__GNUC__) && !defined(__clang__)

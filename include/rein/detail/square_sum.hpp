@@ -368,8 +368,8 @@ EIGEN_ALWAYS_INLINE void over_lanes(Index lanes, const Use& use, Index lane = 0)
 // The sums of squares of so many vectors of n numbers each, in one chain for each. update(i, P{})
 // gives the packet P of number i, counted through all vectors, and may write it.
 template <class Real, class Update>
-EIGEN_ALWAYS_INLINE void update_and_sum(Index vectors, Index n, Real* square_sums,
-                                        const Update& update) {
+EIGEN_ALWAYS_INLINE void update_and_note(Index vectors, Index n, Real* square_sums,
+                                         const Update& update) {
   using namespace Eigen::internal;
   for (Index k = 0; k < vectors; ++k) {
     Packet<Real> packets = pset1<Packet<Real>>(Real(0));

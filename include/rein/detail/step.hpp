@@ -157,20 +157,21 @@ template <class X, bool RowMajor>
 using ChunkSource = std::conditional_t<are_chunks_in_memory<X, RowMajor>, ChunksInMemory<X>,
                                        ChunksInBuffer<X, RowMajor>>;
 
-// Calls update(vectors, reals, square_sums, w, g, state...) with the numbers of opened chunks, and
-// stores what it wrote.
-template <class Entries, class Update, class Real, class W, class G, class... State>
-void update_chunk(const Update& update, Index vectors, Index reals, Real* square_sums, W&& w, G&& g,
+// Calls update(vectors, reals, notes, w, g, state...) with the numbers of opened chunks, and stores
+// what it wrote.
+template <class Entries, class Update, class Notes, class W, class G, class... State>
+void update_chunk(const Update& update, Index vectors, Index reals, Notes* notes, W&& w, G&& g,
                   State&&... state) {
   // Where g++ 12 knows this number, it warns of packets beyond it that are never read.
   if constexpr (Entries::SizeAtCompileTime != Eigen::Dynamic) EIGEN_OPTIMIZATION_BARRIER(reals)
-  update(vectors, reals, square_sums, w.reals(), g.reals(), state.reals()...);
+  update(vectors, reals, notes, w.reals(), g.reals(), state.reals()...);
   w.store();
   (state.store(), ...);
 }
 
-// Calls update(vectors, n, square_sums, w, g, state...) with pointers to n adjacent Reals for each
-// vector, for all entries of the weights, a chunk at a time; a complex entry is two Reals.
+// Calls update(vectors, n, notes, w, g, state...) with pointers to n adjacent Reals for each
+// vector, for all entries of the weights, a chunk at a time; a complex entry is two Reals. The
+// notes are the vectors' sums of squares, or the extremes of all.
 template <class W, class G, class Update, class... State>
 class StepWalk {
   using Scalar = typename W::Scalar;
@@ -204,14 +205,20 @@ class StepWalk {
     }
   }
 
-  // The same, with each chunk clamped as it has been updated.
+  // The same, with each chunk clamped as it has been updated, unless its extremes say that no entry
+  // is outside: to look for one afterwards took Adam 1.2 times as long, SGD 1.4 to 1.6 times.
   Report all(const EntryClamp<Scalar>& clamp) const {
     const auto update = [&](Index j, Index begin, Index end) {
       Report report;
       for (Index n; begin < end; begin += n) {
         n = (std::min)(step, end - begin);
-        slice(j, begin, n);
-        report += clamp(weights_.data() + j * weights_.outerStride() + begin, 1, n);
+        Extremes<Real> extremes;
+        chunk(j, begin, 1, n, &extremes);
+        if (clamp.satisfied(extremes)) {
+          report.checked += n;
+        } else {
+          report += clamp(weights_.data() + j * weights_.outerStride() + begin, 1, n);
+        }
       }
       return report;
     };
@@ -278,13 +285,13 @@ class StepWalk {
     return square_sum;
   }
 
-  void chunk(Index j, Index begin, Index vectors, Index n, Real* square_sums) const {
+  template <class Notes>
+  void chunk(Index j, Index begin, Index vectors, Index n, Notes* notes) const {
     const Index size = vectors * n;
     std::apply(
         [&](const auto&... state) {
-          update_chunk<W>(update_, vectors, n * Traits::components, square_sums,
-                          w_.open(j, begin, size), g_.open(j, begin, size),
-                          state.open(j, begin, size)...);
+          update_chunk<W>(update_, vectors, n * Traits::components, notes, w_.open(j, begin, size),
+                          g_.open(j, begin, size), state.open(j, begin, size)...);
         },
         state_);
   }
