@@ -707,6 +707,9 @@ TEST_CASE("corners: more weights than a core's cache holds") {
   all_are_rescaled<float>(rein::per_col, 100, 22000);
   all_are_rescaled<float>(rein::per_col, 200, 11000);
   all_are_rescaled<float>(rein::per_col, 9, 240000);
+  some_are_rescaled<float>(200, 11000);
+  some_are_rescaled<float>(600, 3700);
+  some_are_rescaled<double>(65, 17000);
   all_are_rescaled<double>(rein::per_col, 1031, 1100);
   all_are_rescaled<float>(rein::per_row, 1500, 1501);
   all_are_rescaled<float>(rein::per_row, 12, 50003);

@@ -22,19 +22,23 @@ class Plane {
       : owner_(owner), normal_(plain(normal)), offset_(offset) {
     require(is_finite(offset), owner, "offset", offset, "a finite number");
     double largest = 0;
-    for (const double entry : normal_) {
-      require(is_finite(entry), owner, "an entry of normal", entry, "a finite number");
-      largest = (std::max)(largest, std::abs(entry));
+    for (Index i = 0; i < normal_.size(); ++i) {
+      require(is_finite(normal_[i]), owner, "an entry of normal", normal_[i], "a finite number");
+      largest = (std::max)(largest, std::abs(normal_[i]));
     }
     require(largest > 0, owner, "the largest entry of normal", largest, "other than 0");
 
     exponent_ = scaled(largest).exponent;
-    scaled_.setZero(padding + normal_.size());
-    scaled_.tail(normal_.size()) = normal_ * Scaling(exponent_).down;
+    const Scaling scaling(exponent_);
+    scaled_.resize(padding + normal_.size());
     double lost = 0;
-    for (const double entry : scaled_) add_keeping_error(square_, lost, entry * entry);
+    for (Index i = -padding; i < normal_.size(); ++i) {
+      const double entry = i < 0 ? 0 : normal_[i] * scaling.down;
+      scaled_[padding + i] = entry;
+      add_keeping_error(square_, lost, entry * entry);
+      norm_ += std::abs(entry);
+    }
     square_ += lost;
-    norm_ = scaled_.lpNorm<1>();
   }
 
   const Eigen::VectorXd& normal() const { return normal_; }
