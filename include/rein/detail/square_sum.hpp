@@ -52,7 +52,7 @@ P add_square(const P& a, const P& sum) {
 }
 
 template <class P>
-P square(const P& a) {
+P unfused_square(const P& a) {
   if constexpr (sums_are_fused) {
     using Real = typename Eigen::internal::unpacket_traits<P>::type;
     return add_square(a, Eigen::internal::pset1<P>(Real(0)));
@@ -104,12 +104,12 @@ template <int Count, class Real>
 EIGEN_STRONG_INLINE Packet<Real> sum_of_packets(const Real* x) {
   using namespace Eigen::internal;
   if constexpr (Count == 1) {
-    return square(ploadu<Packet<Real>>(x));
+    return unfused_square(ploadu<Packet<Real>>(x));
   } else if constexpr (Count == 2) {
     const Packet<Real> first = ploadu<Packet<Real>>(x);
     const Packet<Real> second = ploadu<Packet<Real>>(x + packet_size<Real>);
     no_load_earlier();
-    return add_square(second, square(first));
+    return add_square(second, unfused_square(first));
   } else {
     const Packet<Real> first = sum_of_packets<Count / 2>(x);
     const Packet<Real> second = sum_of_packets<Count / 2>(x + Count / 2 * packet_size<Real>);
@@ -256,7 +256,7 @@ EIGEN_ALWAYS_INLINE void add_trees(const Real* x, Index begin, Index end, Packet
   if (rest >= lanes) {
     add_keeping_error(sum, lost, tree_square_sum(x + i, rest));
   } else {
-    add_keeping_error(sum, lost, square(tail_packet(x + end, rest)));
+    add_keeping_error(sum, lost, unfused_square(tail_packet(x + end, rest)));
   }
   beside(i, rest);
 }
@@ -407,7 +407,7 @@ template <int Count, int Chain, class P, class Real>
 EIGEN_STRONG_INLINE P sum_of_columns(const Real* x, Index stride) {
   using namespace Eigen::internal;
   if constexpr (Count == 1) {
-    return square(ploadu<P>(x));
+    return unfused_square(ploadu<P>(x));
   } else if constexpr (Count <= Chain) {
     const P first = sum_of_columns<Count - 1, Chain, P>(x, stride);
     return add_square(ploadu<P>(x + (Count - 1) * stride), first);
@@ -473,17 +473,17 @@ EIGEN_ALWAYS_INLINE void tiny_square_sums(Index n, const Each& each) {
   constexpr Index lanes = unpacket_traits<P>::size;
   if constexpr (lanes == 1) {
     each([=](const Real* run) {
-      Real sum = square(run[0]);
-      for (Index i = 1; i < n; ++i) sum += square(run[i]);
+      Real sum = 0;
+      for (Index i = 0; i < n; ++i) sum += unfused_square(run[i]);
       return sum;
     });
   } else if (n < lanes) {
     tiny_square_sums<Real, Narrower<Real, P>>(n, each);
   } else if (n == lanes) {
-    each([=](const Real* run) { return predux(square(ploadu<P>(run))); });
+    each([=](const Real* run) { return predux(unfused_square(ploadu<P>(run))); });
   } else {
     each([=](const Real* run) {
-      const P first = square(ploadu<P>(run));
+      const P first = unfused_square(ploadu<P>(run));
       return predux(add_square(tail_packet<Real, P>(run + n, n - lanes), first));
     });
   }
