@@ -289,6 +289,12 @@ TEST_CASE("fused: columns are scaled while later ones are updated and summed") {
   }
 }
 
+TEST_CASE("fused: columns that no cache holds are updated, summed and scaled") {
+  long_columns_are_updated_and_summed<float>(100, 11000, 10000);
+  long_columns_are_updated_and_summed<float>(600, 1900, 1700);
+  long_columns_are_updated_and_summed<double>(70, 8000, 7000);
+}
+
 TEST_CASE("fused: filters are updated and summed in runs and in pieces") {
   filters_are_updated_and_summed<float>(16000, 1, 64);
   filters_are_updated_and_summed<double>(16000, 1, 100);
