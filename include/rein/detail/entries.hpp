@@ -49,8 +49,7 @@ class EntryClamp {
         high_rank_(high_ == Scalar(0) ? Word(0) : rank(high_bits_)) {}
 
   // Whether there is nothing to clamp, as far as these tell.
-  template <class Real>
-  bool satisfied(const Extremes<Real>& of) const {
+  bool satisfied(const Extremes<Scalar>& of) const {
     return of.finite() && of.least >= low_ && of.largest <= high_;
   }
 
