@@ -260,7 +260,7 @@ class NormPass {
       vectors.square_sums(first, count, sums);
       joint_.add_squares(first, count, sums);
       const Index changed = decide(first, count, sums, factors, tally);
-      if (changed != 0) vectors.scale(first, count, factors);
+      if (changed != 0) vectors.scale(first, count, factors, changed == count);
     }
   }
 

@@ -143,20 +143,23 @@ class NormRule {
   }
 
   // The factor for each of the vectors, 1 for the satisfied ones; returns how many are not. For
-  // safe sums and a plain rule.
+  // safe sums and a plain rule. In minima and maxima, without packets of bits, which Clang takes
+  // for NaN under -ffast-math: chosen in a loop afterwards, a tenth of 32 x 32 took 1.3 times as
+  // long.
   Index plain_factors(const Real* square_sums, Index vectors, Real* factors) const {
     using namespace Eigen::internal;
     const Real most = most_satisfied();
-    over_lanes_at_least_once<Real>(vectors, [&]<class P>(Index v, P) {
-      pstoreu(factors + v, pdiv(pset1<P>(high_), exact_root(ploadu<P>(square_sums + v))));
-    });
-    // No packets of bits, which Clang takes for NaN under -ffast-math.
     Index changed = 0;
-    for (Index v = 0; v < vectors; ++v) {
-      const bool outside = square_sums[v] > most;
-      factors[v] = outside ? factors[v] : Real(1);
-      changed += outside;
-    }
+    for (Index v = 0; v < vectors; ++v) changed += square_sums[v] > most;
+    // A sum beyond `most` is so by at least its last bit, which is two of these parts and more.
+    const Real parts = 4 / (Eigen::NumTraits<Real>::epsilon() * most);
+    over_lanes_at_least_once<Real>(vectors, [&]<class P>(Index v, P) {
+      const P one = pset1<P>(Real(1)), sum = ploadu<P>(square_sums + v);
+      const P beyond = psub(sum, P(pmin(sum, pset1<P>(most))));
+      const P satisfied = psub(one, P(pmin(one, P(pmul(beyond, pset1<P>(parts))))));  // 1 or 0
+      const P factor = pdiv(pset1<P>(high_), exact_root(sum));
+      pstoreu(factors + v, pmax(P(pmin(one, factor)), satisfied));
+    });
     return changed;
   }
 

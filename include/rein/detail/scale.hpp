@@ -85,7 +85,8 @@ EIGEN_ALWAYS_INLINE void scale_run_prefetching(Real* x, Index n, Real factor, In
   scale_run(x + i, n - i, factor);
 }
 
-// n lanes of columns, `stride` apart, by a factor for each lane.
+// n lanes of columns, `stride` apart, by a factor for each lane. Four columns are read before one
+// is written: a core may wait for what is written at the same place of a page.
 template <class Real>
 EIGEN_STRONG_INLINE void scale_columns(Real* x, Index stride, Index columns, const Real* factors,
                                        Index n) {
@@ -93,9 +94,16 @@ EIGEN_STRONG_INLINE void scale_columns(Real* x, Index stride, Index columns, con
   over_lanes<Real>(n, [=]<class P>(Index lane, P) {
     const P factor = ploadu<P>(factors + lane);
     Real* place = x + lane;
-    for (Index c = 0; c < columns; ++c, place += stride) {
-      pstoreu(place, pmul(ploadu<P>(place), factor));
+    const auto product = [&](Index c) { return pmul(ploadu<P>(place + c * stride), factor); };
+    Index c = columns;
+    for (; c >= 4; c -= 4, place += 4 * stride) {
+      const P first = product(0), second = product(1), third = product(2), fourth = product(3);
+      pstoreu(place, first);
+      pstoreu(place + stride, second);
+      pstoreu(place + 2 * stride, third);
+      pstoreu(place + 3 * stride, fourth);
     }
+    for (; c > 0; --c, place += stride) pstoreu(place, product(0));
   });
 }
 
