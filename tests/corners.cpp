@@ -714,8 +714,40 @@ TEST_CASE("corners: more weights than a core's cache holds") {
   all_are_rescaled<float>(rein::per_row, 1500, 1501);
   all_are_rescaled<float>(rein::per_row, 12, 50003);
   all_are_rescaled<float>(rein::per_row, 4097, 193);
+  all_are_rescaled<float>(rein::per_row, 9000, 39);
+  all_are_rescaled<float>(rein::per_row, 16500, 7);
   all_are_rescaled<double>(rein::per_row, 2048, 193);
+  all_are_rescaled<double>(rein::per_row, 8193, 150);
   all_are_rescaled<Eigen::half>(rein::per_row, 1203, 903);
+}
+
+TEST_CASE("corners: some filters of more weights than the last cache holds") {
+  laws::Random random(35);
+  constexpr Index in = 2000, out = 240, area = 9;
+  Eigen::MatrixXf kernel(out * area, in);
+  for (Index i = 0; i < kernel.size(); ++i) {
+    kernel.data()[i] = static_cast<float>(random.between(1, 2));
+  }
+  const auto violates = [](Index filter) { return filter % 10 == 3 || filter % 20 == 4; };
+  const double limit = 0.5 * std::sqrt(static_cast<double>(in * area));
+  for (Index f = 0; f < out; ++f) {
+    if (!violates(f)) kernel.middleRows(f * area, area) *= 0.1F;
+  }
+  const Eigen::MatrixXf before = kernel;
+  const rein::MaxNorm constraint{limit, rein::per_filter("iohw", {in, out, 3, 3})};
+  CHECK(constraint(kernel).changed == out / 10 + out / 20);
+  for (Index f = 0; f < out; ++f) {
+    const Eigen::MatrixXf was = before.middleRows(f * area, area);
+    const Eigen::MatrixXf is = kernel.middleRows(f * area, area);
+    if (!violates(f)) {
+      CHECK(oracle::same_bits(oracle::copy_of(is), oracle::copy_of(was)));
+      continue;
+    }
+    const Eigen::MatrixXd wide = was.cast<double>();
+    const Eigen::MatrixXd wanted = wide * (limit / wide.norm());
+    CHECK((is.cast<double>().array() / wanted.array() - 1).abs().maxCoeff() < 4e-7);
+  }
+  CHECK(constraint(kernel).changed == 0);
 }
 
 TEST_CASE("corners: what lies around the weights does not matter") {
