@@ -1,3 +1,5 @@
+#include <vector>
+
 #include <rein/max_norm.hpp>
 
 #include "laws.hpp"
@@ -123,6 +125,37 @@ TEST_CASE("max_norm: the same weights give the same bits at any alignment") {
     }
   }
 }
+
+#ifndef __FAST_MATH__
+// Sums of squares around the largest one that is satisfied, in each lane of packets of all widths.
+TEMPLATE_TEST_CASE("max_norm: factors of vectors close to their limit", "", float, double) {
+  for (const double limit : {0x1p-39, 0.37, 1.0, 1.999, 7e10}) {
+    const rein::detail::NormRule<TestType> rule({.high = limit}, 10);
+    REQUIRE(rule.is_plain());
+    const TestType most = rule.most_satisfied();
+    const TestType below = std::nextafter(most, TestType(0)),
+                   above = std::nextafter(most, 2 * most);
+    const TestType around[] = {most, above, below, 4 * most, above, most, most / 3};
+    for (std::size_t n = 1; n <= 40; ++n) {
+      std::vector<TestType> sums(n), factors(n);
+      for (std::size_t v = 0; v < n; ++v) sums[v] = around[(v + n) % 7];
+      std::ptrdiff_t beyond = 0;
+      const auto changed =
+          rule.plain_factors(sums.data(), static_cast<Eigen::Index>(n), factors.data());
+      for (std::size_t v = 0; v < n; ++v) {
+        TestType factor = 1;
+        if (sums[v] > most) {
+          ++beyond;
+          CHECK(rule.factor(sums[v], factor));
+        }
+        CHECK(factors[v] == factor);
+        CHECK((factor < 1) == (sums[v] > most));
+      }
+      CHECK(changed == beyond);
+    }
+  }
+}
+#endif
 
 TEST_CASE("max_norm: invalid limits are refused") {
   const auto with = [](double limit) {
