@@ -323,6 +323,41 @@ void all_are_rescaled(const G& grouping, Index rows, Index cols) {
   CHECK(constraint(w).changed == 0);
 }
 
+// One or two in ten vectors, each of `width` rows of W, exceed their limit.
+template <class Scalar, class G>
+void a_few_are_rescaled(const G& grouping, Index vectors, Index width, Index cols) {
+  laws::Random random(35);
+  INFO(vectors << " x " << width << " rows, " << cols << " columns");
+  const auto exceeds = [](Index v) { return v % 10 == 3 || v % 20 == 4; };
+  Matrix<Scalar> w(vectors * width, cols);
+  for (Index i = 0; i < w.size(); ++i) w.data()[i] = static_cast<Scalar>(random.between(1, 2));
+  for (Index v = 0; v < vectors; ++v) {
+    if (!exceeds(v)) w.middleRows(v * width, width) *= static_cast<Scalar>(0.1);
+  }
+  const Matrix<Scalar> before = w;
+  const double limit = 0.5 * std::sqrt(static_cast<double>(width * cols));
+  const rein::MaxNorm constraint{limit, grouping};
+  const rein::Report report = constraint(w);
+  Index expected = 0;
+  long double worst = 0;
+  for (Index v = 0; v < vectors; ++v) {
+    const Matrix<Scalar> was = before.middleRows(v * width, width);
+    const Matrix<Scalar> is = w.middleRows(v * width, width);
+    if (!exceeds(v)) {
+      CHECK(oracle::same_bits(oracle::copy_of(is), oracle::copy_of(was)));
+      continue;
+    }
+    ++expected;
+    const Matrix<long double> wide = was.template cast<long double>();
+    const Matrix<long double> wanted = wide * (static_cast<long double>(limit) / wide.norm());
+    const auto off = (is.template cast<long double>().array() / wanted.array() - 1).abs();
+    worst = std::max(worst, off.maxCoeff());
+  }
+  CHECK(report.changed == expected);
+  CHECK(worst <= 4 * static_cast<long double>(Eigen::NumTraits<Scalar>::epsilon()));
+  CHECK(constraint(w).changed == 0);
+}
+
 // Where two in three vectors are rescaled, in a changing order, each comes out as it does alone.
 template <class Scalar>
 void some_are_rescaled(Index length, Index vectors) {
@@ -721,33 +756,18 @@ TEST_CASE("corners: more weights than a core's cache holds") {
   all_are_rescaled<Eigen::half>(rein::per_row, 1203, 903);
 }
 
-TEST_CASE("corners: some filters of more weights than the last cache holds") {
-  laws::Random random(35);
-  constexpr Index in = 2000, out = 240, area = 9;
-  Eigen::MatrixXf kernel(out * area, in);
-  for (Index i = 0; i < kernel.size(); ++i) {
-    kernel.data()[i] = static_cast<float>(random.between(1, 2));
-  }
-  const auto violates = [](Index filter) { return filter % 10 == 3 || filter % 20 == 4; };
-  const double limit = 0.5 * std::sqrt(static_cast<double>(in * area));
-  for (Index f = 0; f < out; ++f) {
-    if (!violates(f)) kernel.middleRows(f * area, area) *= 0.1F;
-  }
-  const Eigen::MatrixXf before = kernel;
-  const rein::MaxNorm constraint{limit, rein::per_filter("iohw", {in, out, 3, 3})};
-  CHECK(constraint(kernel).changed == out / 10 + out / 20);
-  for (Index f = 0; f < out; ++f) {
-    const Eigen::MatrixXf was = before.middleRows(f * area, area);
-    const Eigen::MatrixXf is = kernel.middleRows(f * area, area);
-    if (!violates(f)) {
-      CHECK(oracle::same_bits(oracle::copy_of(is), oracle::copy_of(was)));
-      continue;
+TEST_CASE("corners: a few vectors across the memory are rescaled") {
+  for (const Index cols : {7, 40, 300, 1001}) {
+    for (const Index rows : {10, 33, 130, 700}) {
+      a_few_are_rescaled<float>(rein::per_row, rows, 1, cols);
+      a_few_are_rescaled<double>(rein::per_row, rows, 1, cols);
     }
-    const Eigen::MatrixXd wide = was.cast<double>();
-    const Eigen::MatrixXd wanted = wide * (limit / wide.norm());
-    CHECK((is.cast<double>().array() / wanted.array() - 1).abs().maxCoeff() < 4e-7);
+    a_few_are_rescaled<float>(rein::per_filter("iohw", {cols, 24, 3, 3}), 24, 9, cols);
+    a_few_are_rescaled<double>(rein::per_filter("ioh", {cols, 30, 4}), 30, 4, cols);
   }
-  CHECK(constraint(kernel).changed == 0);
+  // More than the last cache holds.
+  a_few_are_rescaled<float>(rein::per_row, 11, 1, 400000);
+  a_few_are_rescaled<float>(rein::per_filter("iohw", {2000, 240, 3, 3}), 240, 9, 2000);
 }
 
 TEST_CASE("corners: what lies around the weights does not matter") {

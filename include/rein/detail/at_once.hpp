@@ -68,11 +68,12 @@ EIGEN_ALWAYS_INLINE bool constrain_at_once(const StridedView<Entry>& view,
       scale_columns(first, view.outer_stride, view.outer, factors, vectors);
     } else {
       for (Index v = 0; v < vectors; ++v) {
-        if (factors[v] == 1) continue;
+        const Real factor = factors[v];
+        if (factor == 1) continue;
         if (runs) {
-          scale_run(first + v * stride, n, factors[v]);
+          scale_run(first + v * stride, n, factor);
         } else {
-          for (Index o = 0; o < view.outer; ++o) first[v + o * view.outer_stride] *= factors[v];
+          scale_scattered(first + v, view.outer_stride, view.outer, factor);
         }
       }
     }

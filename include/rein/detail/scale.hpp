@@ -59,6 +59,22 @@ EIGEN_ALWAYS_INLINE void scale_numbers(Real* x, Index n, Real factor) {
   }
 }
 
+// n numbers, `stride` apart, by one factor. Four are read before one is written: one after another,
+// 32 x 32 doubles, a tenth violating, took up to 1.5 times as long, by the place of the code (AMD).
+template <class Real>
+EIGEN_ALWAYS_INLINE void scale_scattered(Real* x, Index stride, Index n, Real factor) {
+  Index i = 0;
+  for (; i + 4 <= n; i += 4, x += 4 * stride) {
+    const Real first = x[0] * factor, second = x[stride] * factor;
+    const Real third = x[2 * stride] * factor, fourth = x[3 * stride] * factor;
+    x[0] = first;
+    x[stride] = second;
+    x[2 * stride] = third;
+    x[3 * stride] = fourth;
+  }
+  for (; i < n; ++i, x += stride) *x *= factor;
+}
+
 // n adjacent entries by one factor.
 template <class Scalar>
 EIGEN_ALWAYS_INLINE void scale_run(Scalar* x, Index n, typename ScalarTraits<Scalar>::Real factor) {
