@@ -174,7 +174,7 @@ class LaneBlock {
   Index columns_at_a_time(Index lanes) const {
     if (fits_first_cache()) return columns_to_fold;
     if (from_memory()) return 8;
-    const Index columns = 16384 / (lanes * static_cast<Index>(sizeof(Real)));
+    const Index columns = first_cache / 2 / (lanes * static_cast<Index>(sizeof(Real)));
     return std::clamp(static_cast<Index>(std::bit_floor(static_cast<std::size_t>(columns))),
                       Index(8), columns_to_fold);
   }
@@ -371,12 +371,12 @@ class LaneBlock {
   // by row, a tenth of 30 x 1000 took 2.0 times as long, of 64 x 3000 and 8 x 2097152 1.6, of 256 x
   // 256 1.4 times.
   void scale_each(Index first, Index last, Index noted) const {
-    const Index step = 16384 / (std::max)(bytes_between_rows(), Index(1));
+    const Index step = first_cache / 2 / (std::max)(bytes_between_rows(), Index(1));
     for (Index begin = first, end; begin < last; begin = end) {
       end = (std::min)(begin + step, last);
       for (Index k = 0; k < noted; ++k) {
         for (Index i = 0; i < width_; ++i) {
-          scale_scattered(row(begin) + places_[k] + i, row_stride(), end - begin, losts_[k]);
+          scale_strided(row(begin) + places_[k] + i, row_stride(), end - begin, losts_[k]);
         }
       }
     }
@@ -436,19 +436,22 @@ class LaneBlock {
         const Index n = ends[p] - begin;
         if (n == 0) continue;
         if (p % 2 == 1) {
-          Real* const piece = row(o) + places_[begin];
-          if (prefetches) {
-            constexpr Index size = static_cast<Index>(sizeof(Real));
-            const auto next = reinterpret_cast<std::intptr_t>(piece) + row_stride() * size;
-            prefetch_line(next);
-            prefetch_line(next + (n - 1) * size);
-          }
-          scale_columns(piece, 0, 1, losts_ + begin, n);
+          if (prefetches) prefetch_run(o + 1, begin, n);
+          scale_columns(row(o) + places_[begin], 0, 1, losts_ + begin, n);
         } else {
           scale_places(o, begin, n);
         }
       }
     }
+  }
+
+  // The first and the last line of n adjacent lanes in row o, which may be one past the last row.
+  void prefetch_run(Index o, Index begin, Index n) const {
+    constexpr Index size = static_cast<Index>(sizeof(Real));
+    const auto first = reinterpret_cast<std::intptr_t>(row(0));
+    const std::intptr_t run = first + (o * row_stride() + places_[begin]) * size;
+    prefetch_line(run);
+    prefetch_line(run + (n - 1) * size);
   }
 
   void scale_places(Index o, Index begin, Index n) const {

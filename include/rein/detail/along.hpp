@@ -58,7 +58,7 @@ class AlongVectors {
   // Vectors to take together: 16 KiB of them, which stay in the first cache.
   static constexpr Index most_together = 256;
   Index together() const {
-    const Index vectors = 16384 / real_size / length();
+    const Index vectors = first_cache / 2 / real_size / length();
     return (std::clamp)(vectors, Index(2), most_together);
   }
 

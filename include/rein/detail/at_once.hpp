@@ -73,7 +73,7 @@ EIGEN_ALWAYS_INLINE bool constrain_at_once(const StridedView<Entry>& view,
         if (runs) {
           scale_run(first + v * stride, n, factor);
         } else {
-          scale_scattered(first + v, view.outer_stride, view.outer, factor);
+          scale_strided(first + v, view.outer_stride, view.outer, factor);
         }
       }
     }

@@ -62,7 +62,7 @@ EIGEN_ALWAYS_INLINE void scale_numbers(Real* x, Index n, Real factor) {
 // n numbers, `stride` apart, by one factor. (Four read before one is written: doubles 0.8 to 1.1
 // times, floats up to 1.25 times as long.)
 template <class Real>
-EIGEN_ALWAYS_INLINE void scale_scattered(Real* x, Index stride, Index n, Real factor) {
+EIGEN_ALWAYS_INLINE void scale_strided(Real* x, Index stride, Index n, Real factor) {
   for (Index i = 0; i < n; ++i, x += stride) *x *= factor;
 }
 
