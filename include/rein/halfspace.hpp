@@ -21,7 +21,7 @@ namespace rein {
 ///
 /// A vector counts as inside up to 3 eps * (sum of |normal(i) * v_i| + |offset|), give or take half
 /// a subnormal step for each entry, which is what rounding may leave after a call. Each entry is
-/// right to eps of itself and 1e-15 of the terms above. That holds where no entry of the normal but
+/// right to eps of itself and 2e-15 of the terms above. That holds where no entry of the normal but
 /// 0 is less than 1e-290 times the largest. Boyd and Vandenberghe, "Convex Optimization" (2004),
 /// section 8.1.
 ///

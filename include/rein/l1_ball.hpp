@@ -45,8 +45,8 @@ class L1Ball final {
       static_assert(detail::ScalarTraits<typename detail::Dense<W>::Scalar>::components == 1,
                     "rein: an L1 ball is for real weights, not for complex ones");
       const auto view = detail::make_view(weights, grouping_);
-      return detail::project_vectors(view, [&](Eigen::Index v, double largest, auto& numbers) {
-        return !is_inside(v, largest, numbers) && project(v, numbers);
+      return detail::project_vectors(view, [&](Eigen::Index v, double magnitude, auto& numbers) {
+        return !is_inside(v, magnitude, numbers) && project(v, numbers);
       });
     } else {
       return {};
@@ -55,24 +55,27 @@ class L1Ball final {
 
  private:
   template <class Numbers>
-  bool is_inside(Eigen::Index v, double largest, Numbers& numbers) const {
+  bool is_inside(Eigen::Index v, double magnitude, Numbers& numbers) const {
     using namespace Eigen::internal;
-    const detail::Scaling scaling(detail::scaled(radius_).exponent);
+    using detail::Doubles;
+    const detail::Scaling scaling = detail::scaling_for(radius_);
     const double radius = radius_ * scaling.down;
-    if (largest * scaling.down > 2 * radius) return false;  // else the sum is small
-    detail::CompensatedSum sum;
-    numbers.for_each_packet(v, 0, [&](const auto& x, const auto& ones, Eigen::Index) {
-      sum.add(pmul(pmul(pabs(x), pset1<detail::Doubles>(scaling.down)), ones));
-    });
     const double slack = numbers.sum_slack(radius, static_cast<double>(numbers.length()), scaling);
+    const double excess = magnitude * scaling.down - radius;
+    if (std::abs(excess) > slack + detail::doubt(radius)) return excess < 0;
+    const auto sum = numbers.sum_of(v, 0, [&](const Doubles& x, Eigen::Index) {
+      return pmul(pabs(x), pset1<Doubles>(scaling.down));
+    });
     return sum.minus(radius) <= slack;
   }
 
   template <class Numbers>
   bool project(Eigen::Index v, Numbers& numbers) const {
-    const auto magnitude = [](const auto& x) { return Eigen::internal::pabs(x); };
+    using namespace Eigen::internal;
+    const auto magnitude = [](const auto& x) { return pabs(x); };
     const detail::SimplexThreshold shrunk(numbers, v, radius_, magnitude);
-    return numbers.replace(v, 0, [&](double x) { return shrunk(x) - shrunk(-x); });
+    return numbers.replace(
+        v, 0, [&](const auto& x, Eigen::Index) { return psub(shrunk(x), shrunk(pnegate(x))); });
   }
 
   double radius_;

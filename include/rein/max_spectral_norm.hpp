@@ -55,9 +55,9 @@ class MaxSpectralNorm final {
       double sigma = 0;
       // There is one vector, and so one thread.
       Report report =
-          detail::project_vectors(view, [&](Eigen::Index v, double largest, auto& numbers) {
-            if (largest == 0) return false;
-            const detail::Scaling scaling(detail::scaled(largest).exponent);
+          detail::project_vectors(view, [&](Eigen::Index v, double magnitude, auto& numbers) {
+            if (magnitude == 0) return false;
+            const detail::Scaling scaling(detail::scaled(magnitude).exponent);
             const double scaled_sigma = sigma_max_(weights, scaling.down);
             sigma = scaled_sigma * scaling.up;
             // The entries' rounding, of subnormal ones by half a step, may bring sigma_max back up.
@@ -65,8 +65,10 @@ class MaxSpectralNorm final {
             const double half_step = step * scaling.down / 2;
             const double slack = std::sqrt(static_cast<double>(weights.size())) * half_step;
             const double bound = limit_ * scaling.down * (1 + 5e-7 + 4 * Traits::epsilon) + slack;
-            const auto scaled_entry = [&](double x) {
-              return x * scaling.down / scaled_sigma * limit_;
+            const auto scaled_entry = [&]<class P>(const P& x, Eigen::Index) {
+              using namespace Eigen::internal;
+              const P part = pdiv(pmul(x, pset1<P>(scaling.down)), pset1<P>(scaled_sigma));
+              return pmul(part, pset1<P>(limit_));
             };
             bool changed = false;
             for (int c = 0; c < Traits::components && scaled_sigma > bound; ++c) {

@@ -49,10 +49,10 @@ class Simplex final {
       static_assert(detail::ScalarTraits<typename detail::Dense<W>::Scalar>::components == 1,
                     "rein: a simplex is for real weights, not for complex ones");
       const auto view = detail::make_view(weights, grouping_);
-      return detail::project_vectors(view, [&](Eigen::Index v, double largest, auto& numbers) {
-        if (is_satisfied(v, largest, numbers)) return false;
+      return detail::project_vectors(view, [&](Eigen::Index v, double magnitude, auto& numbers) {
+        if (is_satisfied(v, magnitude, numbers)) return false;
         const detail::SimplexThreshold shifted(numbers, v, sum_, [](const auto& x) { return x; });
-        return numbers.replace(v, 0, shifted);
+        return numbers.replace(v, 0, [&](const auto& x, Eigen::Index) { return shifted(x); });
       });
     } else {
       return {};
@@ -61,19 +61,21 @@ class Simplex final {
 
  private:
   template <class Numbers>
-  bool is_satisfied(Eigen::Index v, double largest, Numbers& numbers) const {
+  bool is_satisfied(Eigen::Index v, double magnitude, Numbers& numbers) const {
     using namespace Eigen::internal;
-    const detail::Scaling scaling(detail::scaled(sum_).exponent);
+    using detail::Doubles;
+    const detail::Scaling scaling = detail::scaling_for(sum_);
     const double target = sum_ * scaling.down;
-    if (largest * scaling.down > 2 * target) return false;  // else the sum is small
-    detail::CompensatedSum sum;
-    detail::Doubles least = pset1<detail::Doubles>(0.0);
-    numbers.for_each_packet(v, 0, [&](const auto& x, const auto& ones, Eigen::Index) {
-      least = pmin(least, x);
-      sum.add(pmul(pmul(x, pset1<detail::Doubles>(scaling.down)), ones));
-    });
     const double slack = numbers.sum_slack(target, static_cast<double>(numbers.length()), scaling);
-    return predux_min(least) >= 0 && std::abs(sum.minus(target)) <= slack;
+    if (std::abs(magnitude * scaling.down - target) > slack + detail::doubt(target)) return false;
+    Doubles least = pset1<Doubles>(0.0);
+    numbers.for_each_packet(
+        v, 0, [&](const Doubles& x, const Doubles&, Eigen::Index) { least = pmin(least, x); });
+    if (predux_min(least) < 0) return false;
+    const auto sum = numbers.sum_of(v, 0, [&](const Doubles& x, Eigen::Index) {
+      return pmul(x, pset1<Doubles>(scaling.down));
+    });
+    return std::abs(sum.minus(target)) <= slack;
   }
 
   double sum_;

@@ -21,10 +21,11 @@ class SimplexThreshold {
   // Newton's method on f(distance) = sum of y - total, which is convex, with the count of y > 0 as
   // its slope f' (Michelot 1986). It starts on the right, so that f and f' fall, and f f' by a
   // factor of 4 or more at each pass: log2(n) + 27 passes suffice, 4 to 13 are usual. Where
-  // rounding leads past the root, the next pass leads back.
+  // rounding leads past the root, the next pass leads back. The sum is right to one rounding where
+  // it has to be: close to the root.
   template <class Numbers, class Key>
   SimplexThreshold(Numbers& numbers, Index v, double total, Key key)
-      : scaling_(scaled(total).exponent), distance_(total * scaling_.down) {
+      : scaling_(scaling_for(total)), distance_(total * scaling_.down) {
     using namespace Eigen::internal;
     Doubles largest = pset1<Doubles>(std::numeric_limits<double>::lowest());
     numbers.for_each_packet(
@@ -32,23 +33,30 @@ class SimplexThreshold {
     largest_ = predux_max(largest);
     const double target = distance_;
     for (int pass = 0; pass < 64; ++pass) {  // GCOVR_EXCL_BR_LINE: the bound is for safety alone
-      CompensatedSum sum;
-      Doubles counts = pset1<Doubles>(0.0);
-      numbers.for_each_packet(v, 0, [&](const Doubles& x, const Doubles& ones, Index) {
-        const Doubles y = pmul(above(key(x)), ones);
-        sum.add(y);
-        counts = padd(counts, one_if_positive(y));
-      });
-      const double count = predux(counts), excess = sum.minus(target);
+      const auto sums =
+          numbers.template sums_of<2, Rounding::a_few_times>(v, 0, [&](const Doubles& x, Index) {
+            const Doubles y = above(key(x));
+            return Terms<2>{{y, one_if_positive(y)}};
+          });
+      const double excess = sums[0].minus(target), count = sums[1].total();
+      if (std::abs(excess) > 1e-10 * target) {
+        distance_ -= excess / count;
+        continue;
+      }
+      const auto exact_sum = numbers.template sum_of<Rounding::once>(
+          v, 0, [&](const Doubles& x, Index) { return above(key(x)); });
+      const double exact_excess = exact_sum.minus(target);
       // The y themselves may round by half of this.
-      const double rounding = target * std::numeric_limits<double>::epsilon();
-      if (std::abs(excess) <= rounding) break;
-      add_keeping_error(distance_, distance_rest_, -excess / count);
+      if (std::abs(exact_excess) <= target * std::numeric_limits<double>::epsilon()) break;
+      add_keeping_error(distance_, distance_rest_, -exact_excess / count);
     }
   }
 
   // max(x - threshold, 0)
-  double operator()(double x) const { return above(x) * scaling_.up; }
+  template <class P>
+  P operator()(const P& x) const {
+    return Eigen::internal::pmul(above(x), Eigen::internal::pset1<P>(scaling_.up));
+  }
 
  private:
   template <class P>

@@ -11,6 +11,9 @@ namespace rein::detail {
 // Bytes that stay in the first cache of a core for a second look.
 inline constexpr Index first_cache = 32768;
 
+// Shorter runs of entries share lines of a cache with their neighbours.
+inline constexpr Index short_run = 64;
+
 // The one view behind every grouping: entry i of part o of vector v is
 // data[o * outer_stride + v * vector_stride + i * inner_stride].
 template <class Entry>
