@@ -15,9 +15,7 @@ namespace rein::detail {
 
 // Whether packets can be read and written in part as fast as whole: with AVX-512. To write a packet
 // of AVX2 so takes an AMD EPYC 10 times as long.
-inline constexpr bool has_masks =
-    Eigen::internal::unpacket_traits<Packet<float>>::masked_store_available &&
-    packet_size<float> == 16;
+inline constexpr bool has_masks = has_masks_for<float> && packet_size<float> == 16;
 
 // Whether lanes are better scaled by masks than one by one, if so many of so many vectors are to be
 // scaled: where two lanes of a packet are, or more, and there are several packets. A single one

@@ -26,6 +26,11 @@ using Packet = typename Eigen::internal::packet_traits<Real>::type;
 template <class Real>
 inline constexpr Index packet_size = Eigen::internal::unpacket_traits<Packet<Real>>::size;
 
+// Whether a packet can be read and written in part.
+template <class Real>
+inline constexpr bool has_masks_for =
+    Eigen::internal::unpacket_traits<Packet<Real>>::masked_store_available;
+
 // A packet of half as many numbers; of the smallest packet, a single number.
 template <class Real, class P>
 using Narrower =
