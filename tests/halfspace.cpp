@@ -56,6 +56,16 @@ TEST_CASE("hyperplane: every vector moves along the normal, onto the plane") {
   CHECK(hyperplane(w).changed == 0);
 }
 
+TEST_CASE("hyperplane: entries that take no part keep their sign") {
+  if (!laws::strict) return;
+  for (const double x : {1.0, 3.0, 1e300}) {
+    Eigen::RowVector2d w(x, -0.0);
+    CHECK(rein::Hyperplane{Eigen::Vector2d(1, 0), 2.0, rein::whole}(w).changed == 1);
+    CHECK(w(0) == 2);
+    CHECK(std::signbit(w(1)));
+  }
+}
+
 // In one round, 1e300 - (1e300 - 1) would be 0.
 TEST_CASE("hyperplane: little is left of a long vector, and it is right") {
   for (const double x : {1e300, -1e300, 1e17, 1e-300, 0.0}) {

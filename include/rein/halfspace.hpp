@@ -21,9 +21,9 @@ namespace rein {
 ///
 /// A vector counts as inside up to 3 eps * (sum of |normal(i) * v_i| + |offset|), give or take half
 /// a subnormal step for each entry, which is what rounding may leave after a call. Each entry is
-/// right to eps of itself and 2e-15 of the terms above. That holds where no entry of the normal but
-/// 0 is less than 1e-290 times the largest. Boyd and Vandenberghe, "Convex Optimization" (2004),
-/// section 8.1.
+/// right to eps of itself and 2e-15 of what it was and of |normal(i)| / ||normal||_2^2 times the
+/// terms above. That holds where no entry of the normal but 0 is less than 1e-290 times the
+/// largest. Boyd and Vandenberghe, "Convex Optimization" (2004), section 8.1.
 ///
 ///     rein::Halfspace halfspace{Eigen::Vector2d(1, 1), 2.0, rein::per_row};
 ///     halfspace(W);   // rows (3, 1) and (0, 1) become (2, 0) and (0, 1)

@@ -45,6 +45,14 @@ void note_masks(const Real* factors, Index n, std::uint16_t* masks) {
   }
 }
 
+// The lanes in the mask, and zeros. Floats is a parameter, so that where its packets have no masks
+// this compiles all the same.
+template <class Real, class Floats>
+EIGEN_ALWAYS_INLINE Packet<Real> load_masked(const Real* x, std::uint16_t mask) {
+  const auto* floats = reinterpret_cast<const float*>(x);
+  return std::bit_cast<Packet<Real>>(Eigen::internal::ploadu<Floats>(floats, mask));
+}
+
 // scale_columns() for the lanes in the masks, which may go on beyond n; the others are neither read
 // nor written.
 template <class Real, class Floats = Packet<float>>
@@ -58,12 +66,11 @@ EIGEN_STRONG_INLINE void scale_masked_columns(Real* x, Index stride, Index colum
     const auto mask =
         static_cast<std::uint16_t>(*masks & ((1u << (bits_of_lane<Real> * lanes)) - 1));
     if (mask == 0) continue;
-    const auto factor = ploadu<Packet<Real>>(factors + lane);
+    const auto factor = load_masked<Real, Floats>(factors + lane, mask);
     Real* place = x + lane;
     for (Index c = 0; c < columns; ++c, place += stride) {
-      auto* const floats = reinterpret_cast<float*>(place);
-      const auto numbers = std::bit_cast<Packet<Real>>(ploadu<Floats>(floats, mask));
-      pstoreu(floats, std::bit_cast<Floats>(pmul(numbers, factor)), mask);
+      const auto product = pmul(load_masked<Real, Floats>(place, mask), factor);
+      pstoreu(reinterpret_cast<float*>(place), std::bit_cast<Floats>(product), mask);
     }
   }
 }

@@ -30,11 +30,11 @@ inline Scaling scaling_for(double magnitude) {
 
 using Doubles = Packet<double>;
 
-// 1 for each lane of at least 1e-300, 0 for each that is 0: without a comparison of packets, which
+// 1 for each lane of at least 2^-996, 0 for each that is 0: without a comparison of packets, which
 // Clang takes for NaN under -ffast-math.
 inline Doubles one_if_positive(const Doubles& x) {
   using namespace Eigen::internal;
-  return pmin(pmul(x, pset1<Doubles>(1e300)), pset1<Doubles>(1.0));
+  return pmul(pmin(x, pset1<Doubles>(0x1p-996)), pset1<Doubles>(0x1p996));
 }
 
 // How often a sum is rounded, at any length.

@@ -123,7 +123,10 @@ class Plane {
   EIGEN_DONT_INLINE bool move(Index v, Numbers& numbers, const Excess& excess) const {
     using namespace Eigen::internal;
     const double step = excess.value / square_;
-    const auto part = [&]<class P>(Index i, P) { return pmul(normal_at<P>(i), pset1<P>(step)); };
+    const auto part = [&]<class P>(Index i, P) {
+      const P product = pmul(normal_at<P>(i), pset1<P>(step));
+      return padd(product, pset1<P>(0.0));  // no -0, which would make 0 of a -0
+    };
     const Scaling scaling = excess.scaling;
     if (scaling.down == 1) {
       return numbers.replace(v, 0,
