@@ -55,6 +55,15 @@ TEST_CASE("l1_ball: entries far beyond the radius, and sums beyond the largest n
   CHECK(large(v).changed == 0);
 }
 
+// Added to the first one, each of the others would be lost.
+TEST_CASE("l1_ball: many small entries beside a large one count") {
+  Eigen::VectorXd w = Eigen::VectorXd::Constant(1000001, 1.0 / 32);
+  w(0) = 0x1p53;
+  const rein::L1Ball exceeded{0x1p53 + 30250, rein::whole}, kept{0x1p53 + 31350, rein::whole};
+  CHECK(kept(w).changed == 0);
+  CHECK(exceeded(w).changed == 1);
+}
+
 TEST_CASE("l1_ball: long vectors") {
   laws::long_vectors_obey(laws::ball, [](double size) { return rein::L1Ball{size, rein::whole}; });
 }

@@ -54,6 +54,21 @@ TEST_CASE("zero_mean: equal entries become zero, nearly equal ones keep their di
   }
 }
 
+// Of a sum that is rounded a few times nothing is left: each 2^-53 is lost beside a 1.
+TEST_CASE("zero_mean: a sum of doubles that shows only when all rounding errors are kept") {
+  if (!laws::strict) return;
+  constexpr Eigen::Index lanes = rein::detail::packet_size<double>;
+  Eigen::MatrixXd w = Eigen::MatrixXd::Zero(lanes, 64);  // a column is a packet
+  w.col(0).setConstant(1);
+  w.col(32).setConstant(-1);
+  for (const Eigen::Index packet : {1, 2, 4, 8, 12, 16, 20, 24, 28}) {
+    w.col(packet).setConstant(0x1p-53);
+  }
+  const rein::ZeroMean zero_mean{rein::whole};
+  CHECK(zero_mean(w).changed == 1);
+  CHECK(zero_mean(w).changed == 0);
+}
+
 // With -ffast-math, too.
 TEST_CASE("zero_mean: a second call finds nothing to do for nearly equal entries") {
   const rein::ZeroMean zero_mean{rein::per_col};

@@ -22,7 +22,7 @@ inline constexpr Index most_at_once = 4096;
 inline constexpr Index most_vectors_at_once = 256;
 
 // Multiplies the lanes of so few columns by their factors, of which so many are not 1. A function
-// of its own: within its caller, g++ kept a loop's counter in memory.
+// of its own: within its caller, half of 64 x 64 floats took 1.5 times as long with SSE2.
 template <class Real>
 EIGEN_DONT_INLINE void scale_few_columns(Real* x, Index stride, Index columns, const Real* factors,
                                          Index lanes, Index changed) {
