@@ -44,13 +44,12 @@ class AlongVectors {
   // Whether short vectors are better summed several at a time before the first one is scaled: the
   // shortest, and from memory beside a step those of up to two trees.
   bool go_together() const {
-    const Index longest = !from_memory() ? 32 : refresh_ ? 2 * longest_tree<Real> : 511 / real_size;
-    return are_short() && length() <= longest;
+    return are_short() && length() <= (refresh_ && from_memory() ? 2 * longest_tree<Real> : 32);
   }
 
   // Others are pipelined in a cache, and from memory those of up to 2 KiB: summed 16 KiB at a time,
-  // or prefetched while the one before is scaled, 128 to 500 numbers took 1.2 to 1.6 times as long
-  // (AMD), but 1024 floats 0.8 times.
+  // or prefetched while the one before is scaled, 40 to 500 numbers took 1.2 to 1.6 times as long,
+  // but 1024 floats 0.8 times.
   bool go_pipelined() const {
     return are_short() && (!from_memory() || (!refresh_ && length() * real_size <= 2048));
   }
@@ -62,14 +61,14 @@ class AlongVectors {
     return (std::clamp)(vectors, Index(2), most_together);
   }
 
-  // And to sum while as many before them are scaled: one from memory, else as few as make up 8 KiB,
-  // or 12 of those of up to 1 KiB, and 4 beside a step, so that what is written lies a little more
-  // than some pages behind what is read. With a little less, which a core takes for the same place,
-  // 100 x 1000 floats that all violate took 1.2 times as long, 300 x 333 1.15 times. With 16 KiB,
-  // what is scaled has left a first cache of 32 KiB: 1024 x 1024 took 1.35 times as long (AMD); so
-  // those of more than 6 KiB, two of which are too much, are taken one by one.
+  // And to sum while as many before them are scaled: as few as make up 8 KiB, or 12 of those of up
+  // to 1 KiB, and 4 beside a step, so that what is written lies a little more than some pages
+  // behind what is read. With a little less, which a core takes for the same place, 100 x 1000
+  // floats that all violate took 1.2 times as long, 300 x 333 1.15 times; with one, from memory 128
+  // x 131072 took 1.5 times as long (Intel). With 16 KiB, what is scaled has left a first cache of
+  // 32 KiB: 1024 x 1024 took 1.35 times as long (AMD); so those of more than 6 KiB, two of which
+  // are too much, are taken one by one.
   Index pipelined() const {
-    if (from_memory()) return 1;
     const Index of_bytes = length() * real_size;
     const Index least = refresh_ ? 4096 : of_bytes <= 1024 ? 12288 : 8192;
     return of_bytes > 6144 ? 1 : (std::min)((least + of_bytes - 1) / of_bytes, most_together);
@@ -78,9 +77,12 @@ class AlongVectors {
   // How many are taken otherwise once rough sums have not helped, before they are tried again.
   static constexpr Index least_wait = 32;
 
-  // Whether a long vector is better scaled while the next one is summed. Not from memory, which is
-  // read faster without stores in between.
-  bool scales_beside() const { return native_ && !from_memory(); }
+  // Whether a long vector is better scaled while the next one is summed. From memory, which is read
+  // faster without stores in between (AMD), only where the first cache does not hold it, and the
+  // next one cannot be prefetched: 14336 x 5000 doubles took 1.2 times as long otherwise (Intel).
+  bool scales_beside() const {
+    return native_ && (!from_memory() || (!refresh_ && bytes() >= first_cache));
+  }
 
   // The sums of squares of the short vectors [first, first + count).
   EIGEN_DONT_INLINE void square_sums(Index first, Index count, Real* sums) const {
