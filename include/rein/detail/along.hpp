@@ -1,10 +1,12 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
 
 #include <Eigen/Core>
 
 #include <rein/detail/parallel.hpp>
+#include <rein/detail/prefetch.hpp>
 #include <rein/detail/refresh.hpp>
 #include <rein/detail/scalar.hpp>
 #include <rein/detail/scale.hpp>
@@ -87,6 +89,21 @@ class AlongVectors {
   // The sums of squares of the short vectors [first, first + count).
   EIGEN_DONT_INLINE void square_sums(Index first, Index count, Real* sums) const {
     detail::square_sums(as_reals(view_.at(0, first)), stride(), length(), count, sums);
+  }
+
+  // The same, 512 bytes of vectors at a time, while as much is prefetched from memory 4 KiB further
+  // on: a core that sums very short vectors looks ahead no more than a few lines. Where none
+  // violate, 8 x 2097152 took 1.2 to 1.5 times as long without, 12 x 1300000 up to 2.8 (Intel).
+  EIGEN_DONT_INLINE void square_sums_prefetching(Index first, Index count, Real* sums) const {
+    if (!from_memory() || refresh_) return square_sums(first, count, sums);
+    constexpr Index bytes = 512, ahead = 4096, line = 64;
+    const Index some = (std::max)(bytes / real_size / length(), Index(1));
+    for (Index k = 0; k < count; k += some) {
+      const Real* run = as_reals(view_.at(0, first + k));
+      const auto next = reinterpret_cast<std::intptr_t>(run) + ahead;
+      for (Index i = 0; i < bytes; i += line) prefetch_line(next + i);
+      detail::square_sums(run, stride(), length(), (std::min)(some, count - k), sums + k);
+    }
   }
 
   // Whether sums that are wrong by up to rough_error() of themselves are worth it: of vectors that

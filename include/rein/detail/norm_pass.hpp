@@ -254,13 +254,19 @@ class NormPass {
     constexpr Index most = AlongVectors<Scalar>::most_together;
     Real sums[most], factors[most];
     const Index group = vectors.together();
+    bool prefetched = false;  // while all of the group before were scaled
     for (Index first = begin, count; first < end; first += count) {
       count = (std::min)(group, end - first);
       vectors.refresh_to(first + count, 0, 0);
-      vectors.square_sums(first, count, sums);
+      if (prefetched) {
+        vectors.square_sums(first, count, sums);
+      } else {
+        vectors.square_sums_prefetching(first, count, sums);
+      }
       joint_.add_squares(first, count, sums);
       const Index changed = decide(first, count, sums, factors, tally);
-      if (changed != 0) vectors.scale(first, count, factors, changed == count);
+      prefetched = changed == count;
+      if (changed != 0) vectors.scale(first, count, factors, prefetched);
     }
   }
 
