@@ -96,14 +96,8 @@ class AlongVectors {
   // violate, 8 x 2097152 took 1.2 to 1.5 times as long without, 12 x 1300000 up to 2.8 (Intel).
   EIGEN_DONT_INLINE void square_sums_prefetching(Index first, Index count, Real* sums) const {
     if (!from_memory() || refresh_) return square_sums(first, count, sums);
-    constexpr Index bytes = 512, ahead = 4096, line = 64;
-    const Index some = (std::max)(bytes / real_size / length(), Index(1));
-    for (Index k = 0; k < count; k += some) {
-      const Real* run = as_reals(view_.at(0, first + k));
-      const auto next = reinterpret_cast<std::intptr_t>(run) + ahead;
-      for (Index i = 0; i < bytes; i += line) prefetch_line(next + i);
-      detail::square_sums(run, stride(), length(), (std::min)(some, count - k), sums + k);
-    }
+    prefetching(first, count, 4096,
+                [&](Index k, Index some) { square_sums(first + k, some, sums + k); });
   }
 
   // Whether sums that are wrong by up to rough_error() of themselves are worth it: of vectors that
@@ -141,17 +135,13 @@ class AlongVectors {
   // them, lines here and there, 8 x 2097152 took twice as long (AMD).
   EIGEN_DONT_INLINE void scale(Index first, Index count, const Real* factors,
                                bool all = false) const {
-    const Index n = length(), step = stride();
-    const Index ahead = all && prefetches_after(first, count) ? count * step : 0;
-    Real* run = as_reals(view_.at(0, first));
-    for (Index k = 0; k < count; ++k, run += step) {
-      if (factors[k] == 1) continue;
-      if (ahead != 0) {
-        scale_run_prefetching(run, n, factors[k], ahead);
-      } else {
-        scale_run(run, n, factors[k]);
-      }
+    Real* const run = as_reals(view_.at(0, first));
+    if (!all || !prefetches_after(first, count)) {
+      return scale_vectors(run, stride(), length(), count, factors);
     }
+    prefetching(first, count, count * bytes(), [&](Index k, Index some) {
+      scale_vectors(run + k * stride(), stride(), length(), some, factors + k);
+    });
   }
 
   // The sums of squares of the short vectors [first, first + count), while as many as are `behind`
@@ -219,6 +209,21 @@ class AlongVectors {
   }
 
  private:
+  // Calls use(k, some) for some 512 bytes of the vectors [first, first + count) at a time, while as
+  // much is prefetched so many bytes further on.
+  template <class Use>
+  EIGEN_ALWAYS_INLINE void prefetching(Index first, Index count, Index ahead,
+                                       const Use& use) const {
+    constexpr Index least = 512, line = 64;
+    const Index step = (std::max)(least / bytes(), Index(1));
+    for (Index k = 0; k < count; k += step) {
+      const Index some = (std::min)(step, count - k);
+      const auto next = reinterpret_cast<std::intptr_t>(view_.at(0, first + k)) + ahead;
+      for (Index i = 0; i < some * bytes(); i += line) prefetch_line(next + i);
+      use(k, some);
+    }
+  }
+
   // Of one tree each: a vector is summed, another one scaled.
   EIGEN_DONT_INLINE void sum_one_and_scale_one(Index first, Index count, Real* sums, Index behind,
                                                const Real* factors) const {

@@ -77,6 +77,36 @@ EIGEN_ALWAYS_INLINE void scale_run(Scalar* x, Index n, typename ScalarTraits<Sca
   }
 }
 
+// Vectors of n adjacent numbers, `stride` apart, by a factor for each; where that is 1, nothing is
+// written. What one or two packets hold is told apart once for all vectors: 8 x 4096 floats
+// took 1.4 times as long one by one, 16 x 4096 1.25 times.
+template <class Real, class P = Packet<Real>>
+EIGEN_ALWAYS_INLINE void scale_vectors(Real* x, Index stride, Index n, Index vectors,
+                                       const Real* factors) {
+  using namespace Eigen::internal;
+  constexpr Index step = unpacket_traits<P>::size;
+  const auto each = [&](const auto& scale) {
+    Real* run = x;
+    for (Index k = 0; k < vectors; ++k, run += stride) {
+      if (factors[k] != 1) scale(run, factors[k]);
+    }
+  };
+  if constexpr (step > 1) {
+    if (n < step) return scale_vectors<Real, Narrower<Real, P>>(x, stride, n, vectors, factors);
+    if (n == step) {
+      return each([](Real* run, Real by) { pstoreu(run, pmul(ploadu<P>(run), pset1<P>(by))); });
+    }
+    if (n <= 2 * step) {
+      return each([n](Real* run, Real by) {
+        const P factor = pset1<P>(by), last = pmul(ploadu<P>(run + n - step), factor);
+        pstoreu(run, pmul(ploadu<P>(run), factor));
+        pstoreu(run + n - step, last);
+      });
+    }
+  }
+  each([n](Real* run, Real by) { scale_numbers(run, n, by); });
+}
+
 // The same, while the numbers so far `ahead` are prefetched, a line of the cache with each line.
 template <class Real>
 EIGEN_ALWAYS_INLINE void scale_run_prefetching(Real* x, Index n, Real factor, Index ahead) {
