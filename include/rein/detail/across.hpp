@@ -52,15 +52,20 @@ struct LaneNotes {
 // 1e-8 at any length.
 inline constexpr Index columns_to_fold = 128;
 
+// So few entries stay in the first cache.
+inline constexpr Index most_at_once = 4096;
+
 // How many rows of memory without a gap between them are taken as one, so that packets are full:
 // narrow ones, of which 10 x 784 takes a third to two thirds of the time so, and in a cache those
 // up to 2 KiB that leave a packet half empty: 39 x 1753 and 90 x 1000 took 2.0 and 1.3 times as
-// long one by one. Of a few rows it is the other way round: 16 x 120 took 1.4 times as long.
+// long one by one. Of a few rows it is the other way round: 16 x 120 took 1.4 times as long, and of
+// whole packets up to 4096 entries: 16 x 144 1.5 times (Intel).
 template <class Real>
 Index rows_to_join(Index width, Index rows, bool from_memory) {
   constexpr Index size = static_cast<Index>(sizeof(Real)), narrow = 128 / size, wide = 2048 / size;
   const bool uneven = width < wide && width % packet_size<Real> != 0 && !from_memory;
   const Index wanted = width < narrow ? 64 : uneven ? 4 * width : width;
+  if (width % packet_size<Real> == 0 && rows * width <= most_at_once) return 1;
   Index joined = 1;
   while (joined < 16 && joined * width < wanted && joined * columns_to_fold < rows) joined *= 2;
   return joined;
@@ -132,14 +137,15 @@ class LaneBlock {
     if (changed == 0) return;
     const bool all = direct_ && changed == vectors_;
     if constexpr (has_masks) {
-      if (direct_ && !all && masks_pay<Real>(changed, vectors_, joined_ * lanes_)) {
+      if (direct_ && !all && masks_pay<Real>(changed, vectors_, lanes_ * view_.outer)) {
         const Index lanes = repeat_factors();
         note_masks(losts_, lanes, places_);
         for_each_part([&](Index begin, Index end) { scale_many(begin, end, lanes); });
         return;
       }
     }
-    const bool each = direct_ && 4 * changed <= vectors_ && has_narrow_rows();
+    const bool few = 3 * changed <= 2 * vectors_ || changed * width_ <= 32;
+    const bool each = direct_ && few && has_narrow_rows();
     const Index noted = all ? repeat_factors() : each ? note_vectors() : note_lanes();
     for_each_part([&](Index begin, Index end) {
       if (all) {
@@ -401,7 +407,8 @@ class LaneBlock {
 
   // A few vectors in narrow rows, one after another in as many rows as the first cache holds: row
   // by row, a tenth of 30 x 1000 took 2.0 times as long, of 64 x 3000 and 8 x 2097152 1.6, of 256 x
-  // 256 1.4 times.
+  // 256 1.4 times; with AVX2 half of 4 x 2000 3.5 times, of 100 x 784 1.6 times, but nine tenths of
+  // 500 x 500 0.6 times (Intel).
   EIGEN_DONT_INLINE void scale_each(Index first, Index last, Index noted) const {
     const Index step = first_cache / 2 / (std::max)(bytes_between_rows(), Index(1));
     for (Index begin = first, end; begin < last; begin = end) {

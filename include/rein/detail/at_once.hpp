@@ -16,9 +16,8 @@
 
 namespace rein::detail {
 
-// So few entries stay in the first cache; to divide so few vectors into blocks and to choose a way
-// for each took 30 to 50 ns, as long as summing 1000 entries.
-inline constexpr Index most_at_once = 4096;
+// To divide so few vectors, of most_at_once entries, into blocks and to choose a way for each took
+// 30 to 50 ns, as long as summing 1000 entries.
 inline constexpr Index most_vectors_at_once = 256;
 
 // Multiplies the lanes of so few columns by their factors, of which so many are not 1. A function
@@ -28,7 +27,7 @@ EIGEN_DONT_INLINE void scale_few_columns(Real* x, Index stride, Index columns, c
                                          Index lanes, Index changed) {
   if (changed == lanes) return scale_columns(x, stride, columns, factors, lanes);
   if constexpr (has_masks) {
-    if (masks_pay<Real>(changed, lanes, lanes)) {
+    if (masks_pay<Real>(changed, lanes, lanes * columns)) {
       std::uint16_t masks[most_vectors_at_once / packet_size<Real>];
       note_masks(factors, lanes, masks);
       return scale_masked_columns(x, stride, columns, factors, masks, lanes);
@@ -54,7 +53,8 @@ EIGEN_ALWAYS_INLINE bool constrain_at_once(const StridedView<Entry>& view,
   if (length < 1 || vectors * length > most_at_once) return false;
 
   const Index n = view.inner * components, stride = view.vector_stride * components;
-  const bool columns = n == 1 && stride == 1 && view.outer <= columns_to_fold;
+  const bool columns =
+      n == 1 && stride == 1 && rows_to_join<Real>(vectors, view.outer, /*from_memory=*/false) == 1;
   // More long vectors are better summed roughly.
   const bool runs = n > 1 && view.outer == 1 && view.inner_stride == 1 &&
                     (n <= 2 * longest_tree<Real> || vectors < fewest_rough);
@@ -62,7 +62,10 @@ EIGEN_ALWAYS_INLINE bool constrain_at_once(const StridedView<Entry>& view,
   Real sums[most_vectors_at_once], factors[most_vectors_at_once];
   if (columns && view.outer > most_plain_columns) {
     Real* losts = factors;
-    add_columns(first, view.outer_stride, view.outer, vectors, sums, losts, true, true);
+    for (Index o = 0; o < view.outer; o += columns_to_fold) {
+      add_columns(first + o * view.outer_stride, view.outer_stride,
+                  (std::min)(columns_to_fold, view.outer - o), vectors, sums, losts, o == 0, true);
+    }
   } else if (columns) {
     sum_few_columns(first, view.outer_stride, view.outer, vectors, sums);
   } else if (runs) {

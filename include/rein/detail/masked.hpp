@@ -18,12 +18,13 @@ namespace rein::detail {
 inline constexpr bool has_masks = has_masks_for<float> && packet_size<float> == 16;
 
 // Whether lanes are better scaled by masks than one by one, if so many of so many vectors are to be
-// scaled: where two lanes of a packet are, or more, and there are several packets. A single one
-// that was written number by number is slow to load: 8 x 8 took 2.4 times as long.
+// scaled: where one lane of a packet is, or more. With two or more, a tenth of 128 x 128 took 1.3
+// times as long (Intel). Not of a few packets, of which each number may just have been written by
+// itself and is slow to load so: 8 x 8 took 2.4 times as long.
 template <class Real>
-bool masks_pay(Index changed, Index vectors, Index lanes) {
+bool masks_pay(Index changed, Index vectors, Index entries) {
   constexpr Index packet = packet_size<Real>;
-  return has_masks && lanes >= 2 * packet && packet * changed >= 2 * vectors;
+  return has_masks && entries >= 32 * packet && packet * changed >= vectors;
 }
 
 // The lanes of a packet as bits. Eigen has masks for packets of floats alone, so that a double is
