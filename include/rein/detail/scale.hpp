@@ -59,11 +59,19 @@ EIGEN_ALWAYS_INLINE void scale_numbers(Real* x, Index n, Real factor) {
   }
 }
 
-// n numbers, `stride` apart, by one factor. (Four read before one is written: doubles 0.8 to 1.1
-// times, floats up to 1.25 times as long.)
+// n numbers, `stride` apart, by one factor. One to a round of the loop, a tenth of 64 x 64 doubles
+// took up to 1.6 times as long (AVX2, Intel), of 3 x 2000 1.7 times. (Four read before one is
+// written: doubles 0.8 to 1.1 times, floats up to 1.25 times as long.)
 template <class Real>
 EIGEN_ALWAYS_INLINE void scale_strided(Real* x, Index stride, Index n, Real factor) {
-  for (Index i = 0; i < n; ++i, x += stride) *x *= factor;
+  Index i = 0;
+  for (; i + 4 <= n; i += 4, x += 4 * stride) {
+    x[0] *= factor;
+    x[stride] *= factor;
+    x[2 * stride] *= factor;
+    x[3 * stride] *= factor;
+  }
+  for (; i < n; ++i, x += stride) *x *= factor;
 }
 
 // n adjacent entries by one factor.
