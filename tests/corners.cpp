@@ -705,12 +705,14 @@ TEST_CASE("corners: a few weights are constrained as many are") {
   few_are_as_many<float, 40, 70>();
   few_are_as_many<float, 64, 20>();
   few_are_as_many<double, 20, 100>();
+  few_are_as_many<float, 16, 150>();
+  few_are_as_many<double, 8, 257>();
   few_are_as_many<std::complex<float>, 5, 4>();
 }
 
 TEST_CASE("corners: narrow rows of the memory") {
   for (const Index rows : {1, 2, 3, 7, 10, 15, 16, 24, 31}) {
-    for (const Index cols : {33, 64, 127, 128, 784, 1024, 2049}) {
+    for (const Index cols : {33, 64, 127, 128, 136, 250, 260, 784, 1024, 2049}) {
       all_are_rescaled<float>(rein::per_row, rows, cols);
       all_are_rescaled<double>(rein::per_row, rows, cols);
     }
@@ -743,6 +745,11 @@ TEST_CASE("corners: more weights than a core's cache holds") {
   all_are_rescaled<float>(rein::per_col, 100, 22000);
   all_are_rescaled<float>(rein::per_col, 200, 11000);
   all_are_rescaled<float>(rein::per_col, 9, 240000);
+  all_are_rescaled<float>(rein::per_col, 9000, 240);
+  some_are_rescaled<float>(9000, 240);
+  some_are_rescaled<float>(17, 130000);
+  some_are_rescaled<float>(60, 40000);
+  some_are_rescaled<double>(9, 120000);
   some_are_rescaled<float>(200, 11000);
   some_are_rescaled<float>(600, 3700);
   some_are_rescaled<double>(65, 17000);

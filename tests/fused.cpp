@@ -254,7 +254,7 @@ void one_entry_is_clamped(Index rows) {
 }  // namespace
 
 TEST_CASE("fused: narrow rows are updated and summed") {
-  for (const Index cols : {63, 64, 65, 100, 128, 250, 400}) {
+  for (const Index cols : {63, 64, 65, 100, 128, 136, 250, 400}) {
     for (const Index rows : {3, 8, 10, 15, 16, 31, 32}) {
       narrow_rows_are_updated_and_summed<float>(rows, cols);
       narrow_rows_are_updated_and_summed<double>(rows, cols);
