@@ -63,7 +63,7 @@ EIGEN_ALWAYS_INLINE void scale_numbers(Real* x, Index n, Real factor) {
 // took up to 1.6 times as long (AVX2, Intel), of 3 x 2000 1.7 times. (Four read before one is
 // written: doubles 0.8 to 1.1 times, floats up to 1.25 times as long.)
 template <class Real>
-EIGEN_ALWAYS_INLINE void scale_strided(Real* x, Index stride, Index n, Real factor) {
+EIGEN_DONT_INLINE void scale_strided(Real* x, Index stride, Index n, Real factor) {
   Index i = 0;
   for (; i + 4 <= n; i += 4, x += 4 * stride) {
     x[0] *= factor;
@@ -89,7 +89,7 @@ EIGEN_ALWAYS_INLINE void scale_run(Scalar* x, Index n, typename ScalarTraits<Sca
 // written. What one or two packets hold is told apart once for all vectors: 8 x 4096 floats
 // took 1.4 times as long one by one, 16 x 4096 1.25 times.
 template <class Real, class P = Packet<Real>>
-EIGEN_ALWAYS_INLINE void scale_vectors(Real* x, Index stride, Index n, Index vectors,
+EIGEN_DONT_INLINE void scale_vectors(Real* x, Index stride, Index n, Index vectors,
                                        const Real* factors) {
   using namespace Eigen::internal;
   constexpr Index step = unpacket_traits<P>::size;
