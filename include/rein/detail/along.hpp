@@ -80,8 +80,9 @@ class AlongVectors {
   static constexpr Index least_wait = 32;
 
   // Whether a long vector is better scaled while the next one is summed. From memory, which is read
-  // faster without stores in between (AMD), only where the first cache does not hold it, and the
-  // next one cannot be prefetched: 14336 x 5000 doubles took 1.2 times as long otherwise (Intel).
+  // faster without stores in between (AMD), only where the first cache does not hold it: then the
+  // next one is not prefetched, with which 13824 x 1536 took 1.2 times as long (AMD), and 14336 x
+  // 5000 doubles took 1.2 times as long one after the other (Intel).
   bool scales_beside() const {
     return native_ && (!from_memory() || (!refresh_ && bytes() >= first_cache));
   }
@@ -96,7 +97,7 @@ class AlongVectors {
   // violate, 8 x 2097152 took 1.2 to 1.5 times as long without, 12 x 1300000 up to 2.8 (Intel).
   EIGEN_DONT_INLINE void square_sums_prefetching(Index first, Index count, Real* sums) const {
     if (!from_memory() || refresh_) return square_sums(first, count, sums);
-    prefetching(first, count, 4096,
+    prefetching(first, count, 4096 / bytes(),
                 [&](Index k, Index some) { square_sums(first + k, some, sums + k); });
   }
 
@@ -139,7 +140,7 @@ class AlongVectors {
     if (!all || !prefetches_after(first, count)) {
       return scale_vectors(run, stride(), length(), count, factors);
     }
-    prefetching(first, count, count * bytes(), [&](Index k, Index some) {
+    prefetching(first, count, count, [&](Index k, Index some) {
       scale_vectors(run + k * stride(), stride(), length(), some, factors + k);
     });
   }
@@ -209,8 +210,8 @@ class AlongVectors {
   }
 
  private:
-  // Calls use(k, some) for some 512 bytes of the vectors [first, first + count) at a time, while as
-  // much is prefetched so many bytes further on.
+  // Calls use(k, some) for some 512 bytes of the vectors [first, first + count) at a time, while
+  // those so many vectors further on are prefetched.
   template <class Use>
   EIGEN_ALWAYS_INLINE void prefetching(Index first, Index count, Index ahead,
                                        const Use& use) const {
@@ -218,8 +219,13 @@ class AlongVectors {
     const Index step = (std::max)(least / bytes(), Index(1));
     for (Index k = 0; k < count; k += step) {
       const Index some = (std::min)(step, count - k);
-      const auto next = reinterpret_cast<std::intptr_t>(view_.at(0, first + k)) + ahead;
-      for (Index i = 0; i < some * bytes(); i += line) prefetch_line(next + i);
+      const Index adjacent = stride() == length() ? some : 1;
+      for (Index j = k; j < k + some; j += adjacent) {
+        const auto run = reinterpret_cast<std::intptr_t>(view_.at(0, first + j));
+        for (Index i = 0; i < adjacent * bytes(); i += line) {
+          prefetch_line(run + ahead * stride() * real_size + i);
+        }
+      }
       use(k, some);
     }
   }
@@ -313,11 +319,9 @@ class AlongVectors {
 
   // Whether the vectors after these are prefetched while these are scaled. All violating, 4096 x
   // 4096 took 1.0 to 1.1 times as long as a scale pass so, and 1.3 to 1.5 times without; 64 x
-  // 64000 1.3 instead of 1.5. Those that the first cache does not hold took 1.2 times as long so:
-  // 13824 x 1536, 131072 x 128 (AMD). Beside a step, with its other matrices, all took longer.
+  // 64000 1.3 instead of 1.5. Beside a step, with its other matrices, all took longer (AMD).
   bool prefetches_after(Index first, Index count) const {
-    return native_ && !refresh_ && from_memory() && bytes() < first_cache &&
-           (first + count) * view_.length() < end_;
+    return native_ && !refresh_ && from_memory() && (first + count) * view_.length() < end_;
   }
 
   // Whether the vectors are more than a cache holds: 8 MiB, or beside a step, whose other matrices
