@@ -764,6 +764,24 @@ TEST_CASE("corners: more weights than a core's cache holds") {
   all_are_rescaled<Eigen::half>(rein::per_row, 1203, 903);
 }
 
+TEST_CASE("corners: short vectors with gaps between them that no cache holds") {
+  const Index rows = 9, cols = 240000;
+  for (const float first : {3.0f, 0.5f}) {
+    Matrix<float> memory(rows + 3, cols);
+    for (Index i = 0; i < memory.size(); ++i) {
+      memory(i) = first + static_cast<float>(i % 1013) / 1024;
+    }
+    Matrix<float> without_gaps = memory.topRows(rows);
+    const Matrix<float> between = memory.bottomRows(3);
+    const rein::MaxNorm max_norm{3, rein::per_col};
+    const rein::Report report = max_norm(memory.topRows(rows));
+    CHECK(report == max_norm(without_gaps));
+    CHECK(report.changed > 0);
+    CHECK(memory.topRows(rows) == without_gaps);
+    CHECK(memory.bottomRows(3) == between);
+  }
+}
+
 TEST_CASE("corners: a part of the vectors across the memory is rescaled") {
   for (const Index part : {3, 11, 18}) {
     for (const Index cols : {7, 40, 300, 1001}) {
