@@ -92,8 +92,9 @@ class AlongVectors {
     detail::square_sums(as_reals(view_.at(0, first)), stride(), length(), count, sums);
   }
 
-  // The same, while those 4 KiB further on are prefetched, if they come from memory: a core that sums very short vectors looks ahead no more than a few lines. Where none
-  // violate, 8 x 2097152 took 1.2 to 1.5 times as long without, 12 x 1300000 up to 2.8 (Intel).
+  // The same, while those 4 KiB further on are prefetched, if they come from memory: a core that
+  // sums very short vectors looks ahead no more than a few lines. Where none violate, 8 x 2097152
+  // took 1.2 to 1.5 times as long without, 12 x 1300000 up to 2.8 (Intel).
   EIGEN_DONT_INLINE void square_sums_prefetching(Index first, Index count, Real* sums) const {
     if (!from_memory() || refresh_) return square_sums(first, count, sums);
     prefetching(first, count, 4096 / bytes(),
