@@ -124,8 +124,10 @@ class LaneBlock {
   // The sums of squares of the block's vectors; walks its memory once.
   EIGEN_STRONG_INLINE Real* square_sums() {
     // To join lanes is one more rounding.
-    const Index most_columns = width_ == 1 ? most_plain_columns : most_plain_columns / 2;
-    return view_.outer <= most_columns ? few_square_sums() : many_square_sums();
+    const bool few = view_.outer <= (width_ == 1 ? most_plain_columns : most_plain_columns / 2);
+    few ? sum_few() : sum_many();
+    if (width_ != 1) join_lanes(few ? nullptr : losts_);
+    return sums_;
   }
 
   // Where to put the vectors' factors after square_sums().
@@ -214,7 +216,7 @@ class LaneBlock {
                      : view_.entry(o, first_ + place / view_.inner, place % view_.inner);
   }
 
-  EIGEN_STRONG_INLINE Real* few_square_sums() {
+  EIGEN_STRONG_INLINE void sum_few() {
     refresh_rows(0, view_.outer);
     if (direct_) {
       sum_few_columns(row(0), row_stride(), view_.outer, lanes_, sums_);
@@ -223,11 +225,9 @@ class LaneBlock {
         sum_few_columns(reals, stride, view_.outer, n, sums_ + lane);
       });
     }
-    if (width_ != 1) join_lanes(nullptr);
-    return sums_;
   }
 
-  Real* many_square_sums() {
+  void sum_many() {
     const Index parts = parts_of_rows(view_);
     if (threads_for(parts, bytes()) > 1) {
       add_parts_by_threads(parts);
@@ -240,8 +240,6 @@ class LaneBlock {
         add_lanes(sums_, losts_, sums, losts, lanes_);
       }
     }
-    if (width_ != 1) join_lanes(losts_);
-    return sums_;
   }
 
   EIGEN_DONT_INLINE void add_parts_by_threads(Index parts) {

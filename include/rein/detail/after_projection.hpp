@@ -98,13 +98,15 @@ void for_each_entry(const View& view, const Run& run, const Visit& visit) {
   }
 }
 
-// Numbers that are taken together, and that compilers make a packet of. Plain loops: each step of
-// an optimizer has to compile them, and Eigen's expressions took a tenth of its time.
+// Numbers that are taken together, and that compilers make a packet of. Plain loops, in functions
+// of their own: each optimizer has to compile them, and Eigen's expressions took a tenth of its
+// time.
 inline constexpr Index tangent_packet = 8;
 
 // sums[k] += a[k] * b[k] for n numbers, a multiple of the packet; or, `in_turn`, to the sums of one
 // packet.
-inline void add_products(const double* a, const double* b, Index n, double* sums, bool in_turn) {
+EIGEN_DONT_INLINE inline void add_products(const double* a, const double* b, Index n, double* sums,
+                                           bool in_turn) {
   for (Index k = 0; k < n; k += tangent_packet) {
     for (Index i = 0; i < tangent_packet; ++i) sums[i] += a[k + i] * b[k + i];
     if (!in_turn) sums += tangent_packet;
@@ -112,8 +114,8 @@ inline void add_products(const double* a, const double* b, Index n, double* sums
 }
 
 // m[k] -= factors[k] * w[k] * scale, or by the factors of one packet in turn.
-inline void subtract_products(const double* factors, const double* w, double scale, Index n,
-                              double* m, bool in_turn) {
+EIGEN_DONT_INLINE inline void subtract_products(const double* factors, const double* w,
+                                                double scale, Index n, double* m, bool in_turn) {
   for (Index k = 0; k < n; k += tangent_packet) {
     for (Index i = 0; i < tangent_packet; ++i) m[k + i] -= factors[i] * w[k + i] * scale;
     if (!in_turn) factors += tangent_packet;
@@ -195,15 +197,15 @@ class MarkedMomentum {
   // Calls visit(k, m) for the momentum of the entries of a run that belong to marked vectors.
   template <class Visit>
   void for_each_marked(const Run& run, const Visit& visit) const {
-    if (run.in_one_vector(view_)) return for_each_entry(momentum_, run, visit);
-    const Index inner = view_.inner, end = run.v + run.n / inner;
+    const bool alone = run.in_one_vector(view_);
+    const Index inner = view_.inner, end = alone ? run.v + 1 : run.v + run.n / inner;
     for (Index v = run.v; v < end; ++v) {
       if (!marks_[v]) continue;
       const Index begin = v;
       while (v + 1 < end && marks_[v + 1]) ++v;
       const Index skipped = (begin - run.v) * inner;
-      for_each_entry(momentum_, Run{run.o, begin, 0, (v + 1 - begin) * inner},
-                     [&](Index k, Scalar& m) { visit(skipped + k, m); });
+      const Run marked = alone ? run : Run{run.o, begin, 0, (v + 1 - begin) * inner};
+      for_each_entry(momentum_, marked, [&](Index k, Scalar& m) { visit(skipped + k, m); });
     }
   }
 
@@ -283,7 +285,8 @@ class MarkedMomentum {
 
   // The numbers of a run, scaled, and zeros to the end of the last packet; returns how many.
   template <class V>
-  static Index load(const V& view, const Run& run, double scale, double* numbers) {
+  EIGEN_DONT_INLINE static Index load(const V& view, const Run& run, double scale,
+                                      double* numbers) {
     for_each_entry(view, run, [&](Index k, const Scalar& entry) {
       if constexpr (components == 1) {
         numbers[k] = static_cast<double>(entry) * scale;
@@ -309,7 +312,7 @@ class AfterProjection {
  public:
   // To be called before each step, and at construction, so that no step allocates. `vectors` are as
   // many as may be marked.
-  void prepare(Momentum what, Index vectors) {
+  EIGEN_DONT_INLINE void prepare(Momentum what, Index vectors) {
     what_ = what;
     marks_.resize(what == Momentum::keep ? 0 : static_cast<std::size_t>(vectors));
   }

@@ -252,7 +252,7 @@ class AlongVectors {
       Real* const other = run - behind * step;
       const Real factor = factors[k];
       if (k >= count) {
-        if (factor != 1) scale_run(other, n, factor);
+        scale(first + k - behind, 1, factors + k);
       } else if (factor != 1) {
         sums[k] =
             square_sum_of_trees(run, n, [&](Index i, Index m) { scale_run(other + i, m, factor); });
@@ -382,13 +382,12 @@ class AlongVectors {
     constexpr Index size = 256 * packet_size<Real>;
     constexpr Index step = size / Traits::components;
     Real reals[size];
-    const auto nothing = [](Index, Index) {};
     for (Index i = 0; i < view_.inner; i += step) {
       const Index n = (std::min)(step, view_.inner - i);
       load(run + i * view_.inner_stride, view_.inner_stride, n, reals);
       Index end = n * Traits::components;  // filled up with zeros, as whole packets are read
       while (end % packet_size<Real> != 0) reals[end++] = 0;
-      sum.add(reals, end, nothing, nothing);
+      sum.add(reals, end);
     }
   }
 

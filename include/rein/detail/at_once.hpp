@@ -90,9 +90,7 @@ EIGEN_ALWAYS_INLINE bool constrain_at_once(const StridedView<Entry>& view,
     if (columns) {
       scale_few_columns(first, view.outer_stride, view.outer, factors, vectors, changed);
     } else {
-      for (Index v = 0; v < vectors; ++v) {
-        if (factors[v] != 1) scale_run(first + v * stride, n, factors[v]);
-      }
+      scale_vectors(first, stride, n, vectors, factors);
     }
   }
   report = {.checked = vectors,

@@ -288,6 +288,12 @@ class SquareSum {
     lost_ = lost;
   }
 
+  // The same without other work.
+  EIGEN_DONT_INLINE void add(const Real* x, Index n) {
+    const auto nothing = [](Index, Index) {};
+    add(x, n, nothing, nothing);
+  }
+
   Real total() const { return total(this, 1); }
 
   // The sum over parts of a vector.
@@ -452,10 +458,9 @@ EIGEN_DONT_INLINE void longer_square_sums(const Real* x, Index stride, Index n, 
                                           Real* sums) {
   constexpr Index lanes = packet_size<Real>;
   if (n > longest_short_vector<Real>) {
-    const auto nothing = [](Index, Index) {};
     for (Index k = 0; k < vectors; ++k, x += stride) {
       SquareSum<Real> sum;
-      sum.add(x, n, nothing, nothing);
+      sum.add(x, n);
       sums[k] = sum.total();
     }
     return;
