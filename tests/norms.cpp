@@ -135,13 +135,13 @@ TEMPLATE_TEST_CASE("norms: a few packets of numbers, and fewer than one holds", 
 
 #ifndef __FAST_MATH__
 // The squares of each of a filter's entries are summed apart: 4120^2 + 1 is no float, and rounds to
-// 4120^2. What all five of them lose shows in the norm. More than 16 rows are summed with their
-// errors kept.
+// 4120^2. What all five of them lose shows in the norm. Of more than 16 rows, 16 at a time are
+// summed plainly, and these sums with their errors kept.
 TEST_CASE("norms: what the sums of a filter's short runs lose is kept") {
   constexpr int length = 5;
   Eigen::Matrix<float, 24, 3 * length, Eigen::RowMajor> w = decltype(w)::Zero();
   w.row(0).setConstant(4120);
-  w.row(8).setConstant(1);
+  w.row(16).setConstant(1);
   const auto norms = rein::norms(w, rein::per_filter("iohw", {24, 3, length, 1}));
   CHECK((norms == std::sqrt(float(length * (4120 * 4120 + 1)))).all());
   CHECK(norms[0] != std::sqrt(float(length * 4120 * 4120)));
