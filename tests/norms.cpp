@@ -1,6 +1,7 @@
 #include <numeric>
 #include <vector>
 
+#include <rein/max_norm.hpp>
 #include <rein/norms.hpp>
 
 #include "laws.hpp"
@@ -142,8 +143,11 @@ TEST_CASE("norms: what the sums of a filter's short runs lose is kept") {
   Eigen::Matrix<float, 24, 3 * length, Eigen::RowMajor> w = decltype(w)::Zero();
   w.row(0).setConstant(4120);
   w.row(16).setConstant(1);
-  const auto norms = rein::norms(w, rein::per_filter("iohw", {24, 3, length, 1}));
+  const auto filters = rein::per_filter("iohw", {24, 3, length, 1});
+  const auto norms = rein::norms(w, filters);
   CHECK((norms == std::sqrt(float(length * (4120 * 4120 + 1)))).all());
+  const double largest = rein::MaxNorm{1e5, filters}(w).largest_norm;
+  CHECK(static_cast<float>(largest) == norms[0]);
   CHECK(norms[0] != std::sqrt(float(length * 4120 * 4120)));
 }
 #endif

@@ -52,6 +52,25 @@ struct LaneNotes {
 // 1e-8 at any length.
 inline constexpr Index columns_to_fold = 128;
 
+// Adds up each vector's lanes, so many, and what each of them has lost, if there is something: from
+// a sum for each lane to one for each vector.
+template <class Real>
+EIGEN_DONT_INLINE void join_lanes(Real* sums, const Real* losts, Index width, Index vectors) {
+  for (Index k = 0; k < vectors; ++k) {
+    const Index begin = k * width;
+    sums[k] = sum_of_stored_lanes(sums + begin, losts == nullptr ? losts : losts + begin, width);
+  }
+}
+
+// From a factor for each vector to one for each lane.
+template <class Real>
+void spread_factors(Real* factors, Index width, Index vectors) {
+  if (width == 1) return;
+  for (Index k = vectors - 1; k >= 0; --k) {
+    std::fill_n(factors + k * width, width, Real(factors[k]));
+  }
+}
+
 // So few entries stay in the first cache.
 inline constexpr Index most_at_once = 4096;
 
@@ -126,7 +145,7 @@ class LaneBlock {
     // To join lanes is one more rounding.
     const bool few = view_.outer <= (width_ == 1 ? most_plain_columns : most_plain_columns / 2);
     few ? sum_few() : sum_many();
-    if (width_ != 1) join_lanes(few ? nullptr : losts_);
+    if (width_ != 1) join_lanes<Real>(sums_, few ? nullptr : losts_, width_, vectors_);
     return sums_;
   }
 
@@ -359,19 +378,10 @@ class LaneBlock {
     }
   }
 
-  // Adds up the lanes of each vector, and what each has lost, if there is something.
-  EIGEN_ALWAYS_INLINE void join_lanes(const Real* losts) {
-    for (Index k = 0; k < vectors_; ++k) {
-      const Index begin = k * width_;
-      sums_[k] =
-          sum_of_stored_lanes(sums_ + begin, losts == nullptr ? losts : losts + begin, width_);
-    }
-  }
-
   // From a factor for each vector to one for each lane of the rows that are taken as one; returns
   // how many these are.
   Index repeat_factors() {
-    spread_factors(vectors_);
+    spread_factors(losts_, width_, vectors_);
     const Index lanes = has_whole_rows() ? joined_ * lanes_ : lanes_;
     for (Index lane = lanes_; lane < lanes; ++lane) losts_[lane] = losts_[lane - lanes_];
     return lanes;
@@ -428,13 +438,6 @@ class LaneBlock {
     }
   }
 
-  // From a factor for each vector to one for each lane.
-  void spread_factors(Index vectors) {
-    if (width_ == 1) return;
-    for (Index k = vectors - 1; k >= 0; --k)
-      std::fill_n(losts_ + k * width_, width_, Real(losts_[k]));
-  }
-
   // Lists the first lanes of the vectors whose factors are not 1, and gathers these; returns how
   // many they are.
   Index note_vectors() {
@@ -450,7 +453,7 @@ class LaneBlock {
   // The same of all of their lanes.
   Index note_lanes() {
     const Index noted = note_vectors();
-    spread_factors(noted);
+    spread_factors(losts_, width_, noted);
     for (Index k = noted - 1; k >= 0 && width_ != 1; --k) {
       for (Index i = width_ - 1; i >= 0; --i) {
         places_[k * width_ + i] = static_cast<Place>(places_[k] + i);

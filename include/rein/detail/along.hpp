@@ -15,9 +15,6 @@
 
 namespace rein::detail {
 
-// From this many adjacent entries on, a vector is worth taking on its own.
-inline constexpr Index long_run = 64;
-
 // Takes vectors that lie along the memory one after another.
 template <class Entry>
 class AlongVectors {

@@ -53,26 +53,32 @@ EIGEN_ALWAYS_INLINE bool constrain_at_once(const StridedView<Entry>& view,
   if (length < 1 || vectors * length > most_at_once) return false;
 
   const Index n = view.inner * components, stride = view.vector_stride * components;
-  const bool columns =
-      n == 1 && stride == 1 && rows_to_join<Real>(vectors, view.outer, /*from_memory=*/false) == 1;
+  const Index outer_stride = view.outer_stride * components;
+  // Of n adjacent lanes for each vector.
+  const Index lanes = vectors * n;
+  const bool columns = !lies_along(view) && (view.inner == 1 || view.inner_stride == 1) &&
+                       stride == n && lanes <= most_vectors_at_once &&
+                       rows_to_join<Real>(lanes, view.outer, /*from_memory=*/false) == 1;
+  const bool few_columns = view.outer <= (n == 1 ? most_plain_columns : most_plain_columns / 2);
   // More long vectors are better summed roughly.
   const bool runs = n > 1 && view.outer == 1 && view.inner_stride == 1 &&
                     (n <= 2 * longest_tree<Real> || vectors < fewest_rough);
   Real* const first = as_reals(view.data);
   Real sums[most_vectors_at_once], factors[most_vectors_at_once];
-  if (columns && view.outer > most_plain_columns) {
-    Real* losts = factors;
+  Real* const losts = few_columns ? nullptr : factors;
+  if (columns && !few_columns) {
     for (Index o = 0; o < view.outer; o += columns_to_fold) {
-      add_columns(first + o * view.outer_stride, view.outer_stride,
-                  (std::min)(columns_to_fold, view.outer - o), vectors, sums, losts, o == 0, true);
+      add_columns(first + o * outer_stride, outer_stride,
+                  (std::min)(columns_to_fold, view.outer - o), lanes, sums, losts, o == 0, true);
     }
   } else if (columns) {
-    sum_few_columns(first, view.outer_stride, view.outer, vectors, sums);
+    sum_few_columns(first, outer_stride, view.outer, lanes, sums);
   } else if (runs) {
     square_sums(first, stride, n, vectors, sums);
   } else {
     return false;
   }
+  if (columns && n != 1) join_lanes<Real>(sums, losts, n, vectors);
   joint.add_squares(0, vectors, sums);
 
   // Of a few sums that have just been written one by one, no packet is loaded: 4 x 4 took 1.6 times
@@ -88,7 +94,8 @@ EIGEN_ALWAYS_INLINE bool constrain_at_once(const StridedView<Entry>& view,
       tell(v, factors[v]);
     }
     if (columns) {
-      scale_few_columns(first, view.outer_stride, view.outer, factors, vectors, changed);
+      spread_factors(factors, n, vectors);
+      scale_few_columns(first, outer_stride, view.outer, factors, lanes, changed * n);
     } else {
       scale_vectors(first, stride, n, vectors, factors);
     }

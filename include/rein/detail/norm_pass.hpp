@@ -23,12 +23,6 @@
 
 namespace rein::detail {
 
-// Whether vectors are taken one after another, or together in blocks.
-template <class Entry>
-bool lies_along(const StridedView<Entry>& view) {
-  return view.inner >= long_run || (view.outer == 1 && view.inner > 1);
-}
-
 // Calls visit(first, vectors) for blocks that make up the vectors [begin, end).
 template <class Entry, class Visit>
 void for_each_block(const StridedView<Entry>& view, Index begin, Index end, const Visit& visit) {

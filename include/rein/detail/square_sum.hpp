@@ -532,12 +532,11 @@ EIGEN_ALWAYS_INLINE void over_lanes_at_least_once(Index lanes, const Use& use) {
   }
 }
 
-// The sums of the squares of so many columns, `stride` apart, in lanes that are independent of each
-// other: 6 roundings deep at most, without errors to keep.
-inline constexpr Index most_plain_columns = 32;
-template <class Real>
-EIGEN_STRONG_INLINE void sum_few_columns(const Real* x, Index stride, Index columns, Index lanes,
-                                         Real* sums) {
+// The sums of the squares of so many columns, up to Most, `stride` apart, in lanes that are
+// independent of each other: 6 roundings deep at most, without errors to keep.
+template <Index Most, class Real>
+EIGEN_DONT_INLINE void sum_columns(const Real* x, Index stride, Index columns, Index lanes,
+                                   Real* sums) {
   using namespace Eigen::internal;
   over_lanes_at_least_once<Real>(lanes, [=]<class P>(Index lane, P) {
     const Real* column = x + lane;
@@ -548,17 +547,26 @@ EIGEN_STRONG_INLINE void sum_few_columns(const Real* x, Index stride, Index colu
         column += Count * stride;
       }
     };
-    if (columns == 32) {
-      sum = sum_of_columns<32, P>(column, stride);
-    } else {
-      add(std::integral_constant<int, 1>{});
-      add(std::integral_constant<int, 2>{});
-      add(std::integral_constant<int, 4>{});
+    add(std::integral_constant<int, 1>{});
+    add(std::integral_constant<int, 2>{});
+    add(std::integral_constant<int, 4>{});
+    if constexpr (Most == 32) {
       add(std::integral_constant<int, 8>{});
       add(std::integral_constant<int, 16>{});
+      if (columns == 32) sum = sum_of_columns<32, P>(column, stride);
     }
     pstoreu(sums + lane, sum);
   });
+}
+
+// Up to 7 columns have a function of their own, which does not prepare the places of 32: without
+// it, 64 x 6 floats took 1.15 times as long, 4 x 4 1.2 times.
+inline constexpr Index most_plain_columns = 32;
+template <class Real>
+EIGEN_ALWAYS_INLINE void sum_few_columns(const Real* x, Index stride, Index columns, Index lanes,
+                                         Real* sums) {
+  if (columns < 8) return sum_columns<7>(x, stride, columns, lanes, sums);
+  sum_columns<most_plain_columns>(x, stride, columns, lanes, sums);
 }
 
 // Adds the squares of columns, `stride` apart, to the sums of lanes that are independent of each

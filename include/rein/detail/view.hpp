@@ -29,6 +29,15 @@ struct StridedView {
   Entry& entry(Index o, Index v, Index i) const { return at(o, v)[i * inner_stride]; }
 };
 
+// From this many adjacent entries on, a vector is worth taking on its own.
+inline constexpr Index long_run = 64;
+
+// Whether vectors are taken one after another, or together in blocks.
+template <class Entry>
+bool lies_along(const StridedView<Entry>& view) {
+  return view.inner >= long_run || (view.outer == 1 && view.inner > 1);
+}
+
 template <class View>
 inline constexpr bool is_strided = false;
 template <class Entry>
