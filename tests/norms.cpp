@@ -320,3 +320,15 @@ TEST_CASE("rescale: factors that do not fit are refused, and nothing is written"
   CHECK(names(with(factors), "factor"));
   CHECK(w == Eigen::MatrixXf::Ones(4, 3));
 }
+
+// Few entries, but more lanes than are taken at once.
+TEMPLATE_TEST_CASE("norms: many filters in few rows are brought to the limit", "", float, double) {
+  Eigen::Matrix<TestType, Eigen::Dynamic, 1> w(4 * 100 * 3 * 3);
+  for (Eigen::Index i = 0; i < w.size(); ++i) w[i] = static_cast<TestType>(i % 7 + 1);
+  const auto filters = rein::per_filter("iohw", {4, 100, 3, 3});
+  const rein::Report report = rein::MaxNorm{1, filters}(w);
+  CHECK(report.changed == 100);
+  const auto norms = rein::norms(w, filters);
+  CHECK(norms.size() == 100);
+  CHECK(((norms - 1).abs() < TestType(1e-5)).all());
+}
