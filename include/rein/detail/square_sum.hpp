@@ -532,6 +532,9 @@ EIGEN_ALWAYS_INLINE void over_lanes_at_least_once(Index lanes, const Use& use) {
   }
 }
 
+// More columns are summed with their errors kept.
+inline constexpr Index most_plain_columns = 32;
+
 // The sums of the squares of so many columns, up to Most, `stride` apart, in lanes that are
 // independent of each other: 6 roundings deep at most, without errors to keep.
 template <Index Most, class Real>
@@ -561,7 +564,6 @@ EIGEN_DONT_INLINE void sum_columns(const Real* x, Index stride, Index columns, I
 
 // Up to 7 columns have a function of their own, which does not prepare the places of 32: without
 // it, 64 x 6 floats took 1.15 times as long, 4 x 4 1.2 times.
-inline constexpr Index most_plain_columns = 32;
 template <class Real>
 EIGEN_ALWAYS_INLINE void sum_few_columns(const Real* x, Index stride, Index columns, Index lanes,
                                          Real* sums) {
