@@ -8,6 +8,7 @@
 
 #include <Eigen/Core>
 
+#include <rein/detail/column_sums.hpp>
 #include <rein/detail/masked.hpp>
 #include <rein/detail/parallel.hpp>
 #include <rein/detail/prefetch.hpp>
@@ -234,9 +235,7 @@ class LaneBlock {
     if (direct_) {
       sum_few_columns(row(0), row_stride(), view_.outer, lanes_, sums_);
     } else {
-      convert(0, view_.outer, [&](const Real* reals, Index stride, Index lane, Index n) {
-        sum_few_columns(reals, stride, view_.outer, n, sums_ + lane);
-      });
+      add_converted(0, view_.outer, sums_, nullptr, true, false);
     }
   }
 
@@ -316,9 +315,7 @@ class LaneBlock {
           }
         }
       } else {
-        convert(begin + o, last - o, [&](const Real* reals, Index stride, Index lane, Index n) {
-          add_columns(reals, stride, last - o, n, sums + lane, losts + lane, o == 0, with_fold);
-        });
+        add_converted(begin + o, last - o, sums, losts, o == 0, with_fold);
       }
     }
     for (Index half = joined_ / 2 * lanes_; half >= lanes_; half /= 2) {
@@ -356,10 +353,9 @@ class LaneBlock {
     }
   }
 
-  // Calls use(reals, stride, lane, n) for at most 32 columns, converted to Reals, n lanes at a
-  // time.
-  template <class Use>
-  EIGEN_DONT_INLINE void convert(Index o, Index columns, const Use& use) const {
+  // Sums at most 32 columns that are first converted to Reals; without `losts`, the only ones.
+  EIGEN_DONT_INLINE void add_converted(Index o, Index columns, Real* sums, Real* losts, bool fresh,
+                                       bool with_fold) const {
     constexpr Index step = 64;
     Real reals[most_plain_columns * step];
     for (Index begin = 0; begin < lanes_; begin += step) {
@@ -374,7 +370,11 @@ class LaneBlock {
           }
         }
       }
-      use(reals, step, begin, n);
+      if (losts == nullptr) {
+        sum_few_columns(reals, step, columns, n, sums + begin);
+      } else {
+        add_columns(reals, step, columns, n, sums + begin, losts + begin, fresh, with_fold);
+      }
     }
   }
 

@@ -113,6 +113,12 @@ EIGEN_DONT_INLINE inline void add_products(const double* a, const double* b, Ind
   }
 }
 
+EIGEN_DONT_INLINE inline double sum_of(const double* x, Index n) {
+  double sum = 0;
+  for (Index k = 0; k < n; ++k) sum += x[k];
+  return sum;
+}
+
 // m[k] -= factors[k] * w[k] * scale, or by the factors of one packet in turn.
 EIGEN_DONT_INLINE inline void subtract_products(const double* factors, const double* w,
                                                 double scale, Index n, double* m, bool in_turn) {
@@ -210,9 +216,8 @@ class MarkedMomentum {
   }
 
   void reset(Index first, Index count) const {
-    for_each_run(first, count, [&](const Run& run) {
-      for_each_marked(run, [](Index, Scalar& m) { m = Scalar(0); });
-    });
+    constexpr double zeros[buffer_size] = {};
+    for_each_run(first, count, [&](const Run& run) { store(zeros, run); });
   }
 
   // Each of the numbers that make up neighbouring vectors in one part has sums of its own, which
@@ -235,9 +240,7 @@ class MarkedMomentum {
     for (Index v = 0; v < count; ++v) {
       if (!marks_[first + v]) continue;
       const auto sum = [&](const double* sums) {
-        double total = 0;
-        for (Index lane = v * lanes_each; lane < (v + 1) * lanes_each; ++lane) total += sums[lane];
-        return total;
+        return sum_of(sums + v * lanes_each, lanes_each);
       };
       const double square = sum(squares);
       if (safe(square) && safe(sum(momentum_squares))) {
@@ -253,13 +256,7 @@ class MarkedMomentum {
       const Index n = load(view_, run, scaling.back[0], w);
       load(momentum_, run, 1, m);
       subtract_products(factors, w, scaling.back[1], n, m, alone);
-      for_each_marked(run, [&](Index k, Scalar& entry) {
-        if constexpr (components == 1) {
-          entry = saturated<Scalar>(m[k]);
-        } else {
-          entry = Scalar(saturated<Component>(m[2 * k]), saturated<Component>(m[2 * k + 1]));
-        }
-      });
+      store(m, run);
     });
   }
 
@@ -298,6 +295,17 @@ class MarkedMomentum {
     Index n = run.n * components;
     for (; n % tangent_packet != 0; ++n) numbers[n] = 0;
     return n;
+  }
+
+  // The momentum of the entries of a run that belong to marked vectors, from its numbers.
+  EIGEN_DONT_INLINE void store(const double* numbers, const Run& run) const {
+    for_each_marked(run, [numbers](Index k, Scalar& m) {
+      if constexpr (components == 1) {
+        m = saturated<Scalar>(numbers[k]);
+      } else {
+        m = Scalar(saturated<Component>(numbers[2 * k]), saturated<Component>(numbers[2 * k + 1]));
+      }
+    });
   }
 
   const View& view_;

@@ -85,7 +85,7 @@ class AlongVectors {
   }
 
   // The sums of squares of the short vectors [first, first + count).
-  EIGEN_DONT_INLINE void square_sums(Index first, Index count, Real* sums) const {
+  void square_sums(Index first, Index count, Real* sums) const {
     detail::square_sums(as_reals(view_.at(0, first)), stride(), length(), count, sums);
   }
 
@@ -357,16 +357,16 @@ class AlongVectors {
     for (Index o = 0; o < view_.outer; ++o) {
       Entry* run = view_.at(o, v);
       if (native_) {
-        constexpr Index components = Traits::components;
-        sum.add(
-            as_reals(run), length(),
-            [&](Index i, Index n) { refresh_to(v, o, (i + n) / components); },
-            [&](Index i, Index n) {
-              if constexpr (!std::is_const_v<Entry>) {
-                if (factor == 1) return;
-                scale_run(view_.at(o, last) + i / components, n / components, factor);
-              }
-            });
+        const Index part = refresh_ ? SquareSum<Real>::part : length();
+        for (Index i = 0, n; i < length(); i += n) {
+          n = (std::min)(part, length() - i);
+          refresh_to(v, o, (i + n) / Traits::components);
+          if constexpr (std::is_const_v<Entry>) {
+            sum.add(as_reals(run) + i, n);
+          } else {
+            sum.add(as_reals(run) + i, n, as_reals(view_.at(o, last)) + i, factor);
+          }
+        }
       } else {
         add_converted(run, sum);
       }

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include <rein/detail/packet.hpp>
 #include <rein/detail/scalar.hpp>
-#include <rein/detail/square_sum.hpp>
 
 // The second look at a vector whose plain sum of squares overflowed, underflowed or is not a
 // number, and at norms and factors that a double cannot hold. Numbers are kept as

@@ -82,11 +82,11 @@ void check_apart([[maybe_unused]] const With& with, [[maybe_unused]] W& weights)
 
 // Applies a rule to the vectors that an only() among the arguments lists, or to all of them, each
 // with its entry of a joint() bias, and their factors to what is tied() to them.
-template <class View, class... With>
+template <bool Fixed, class View, class... With>
 EIGEN_ALWAYS_INLINE Report pass_over(const View& view, const NormRule<typename View::Scalar>& rule,
                                      const With&... with) {
   if constexpr (sizeof...(With) == 0) {
-    return constrain_all(view, rule);
+    return constrain_all<Fixed>(view, rule);
   } else {
     const auto rescale_tied = [&](Index v, const auto& factor) { (tell(with, v, factor), ...); };
     const auto& joint = joint_of(with...);
@@ -103,7 +103,7 @@ EIGEN_ALWAYS_INLINE Report pass_over(const View& view, const NormRule<typename V
       (run_listed(with), ...);
       return report;
     } else {
-      return constrain_all(view, rule, rescale_tied, joint);
+      return constrain_all<Fixed>(view, rule, rescale_tied, joint);
     }
   }
 }
@@ -123,13 +123,14 @@ Report constrain_norms(W&& weights, G grouping, const C& constraint, const With&
   constexpr bool fitting = (fits_scalar<With, W>() && ...);
   static_assert(fitting, "rein: a tied or joint bias must have the weights' scalar");
   if constexpr (Weights<W> && known && fitting) {
+    constexpr bool fixed = Dense<W>::SizeAtCompileTime != Eigen::Dynamic;
     auto view = make_view(weights, grouping);
     (with.check(view.vectors), ...);
     (check_apart(with, weights), ...);
     if constexpr ((is_joint<With> || ...)) {
-      return pass_over(view, joint_rule_for(constraint, view), with...);
+      return pass_over<fixed>(view, joint_rule_for(constraint, view), with...);
     } else {
-      return pass_over(view, rule_for(constraint, view), with...);
+      return pass_over<fixed>(view, rule_for(constraint, view), with...);
     }
   } else {
     return {};

@@ -4,7 +4,7 @@
 
 #include <Eigen/Core>
 
-#include <rein/detail/square_sum.hpp>
+#include <rein/detail/packet.hpp>
 
 namespace rein::detail {
 

@@ -6,8 +6,8 @@
 
 #include <Eigen/Core>
 
+#include <rein/detail/packet.hpp>
 #include <rein/detail/scalar.hpp>
-#include <rein/detail/square_sum.hpp>
 
 namespace rein::detail {
 

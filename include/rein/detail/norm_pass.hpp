@@ -353,8 +353,8 @@ class NormPass {
 
   // Finds what the vectors [first, first + count) are to be multiplied by, 1 for those that stay;
   // returns how many do not. Where all stay, the factors are not written.
-  Index decide(Index first, Index count, const Real* square_sums, Real* factors,
-               Tally& tally) const {
+  EIGEN_DONT_INLINE Index decide(Index first, Index count, const Real* square_sums, Real* factors,
+                                 Tally& tally) const {
     const auto of = extremes(square_sums, count);
     if (!rule_.satisfied(of)) return decide_each(first, count, square_sums, of, factors, tally);
     tally.largest_square = (std::max)(tally.largest_square, of.largest);
@@ -455,8 +455,8 @@ class NormPass {
   const Joint& joint_;
 };
 
-// Applies a rule to all vectors of a view.
-template <class View, class Changed = MarkChanged, class Joint = NoBias>
+// Applies a rule to all vectors of a view, whose sizes the compiler knows if they are `Fixed`.
+template <bool Fixed = false, class View, class Changed = MarkChanged, class Joint = NoBias>
 EIGEN_ALWAYS_INLINE Report constrain_all(const View& view,
                                          const NormRule<typename View::Scalar>& rule,
                                          const Changed& changed = Changed(),
@@ -464,7 +464,7 @@ EIGEN_ALWAYS_INLINE Report constrain_all(const View& view,
   using Scalar = typename View::Scalar;
   if constexpr (is_strided<View> && is_native<Scalar>) {
     Report report;
-    if (constrain_at_once(view, rule, changed, joint, report)) return report;
+    if (constrain_at_once<Fixed>(view, rule, changed, joint, report)) return report;
   }
   return NormPass<View, Changed, Joint>(view, rule, changed, no_refresh<Scalar>, joint).all();
 }

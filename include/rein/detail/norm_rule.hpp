@@ -164,9 +164,9 @@ class NormRule {
   }
 
   // The same for any sums and rule; false if a vector needs the careful arithmetic.
-  EIGEN_STRONG_INLINE bool factors(const Real* square_sums, Index vectors,
-                                   const Extremes<Real>& extremes, Real* factors,
-                                   Index& changed) const {
+  EIGEN_DONT_INLINE bool factors(const Real* square_sums, Index vectors,
+                                 const Extremes<Real>& extremes, Real* factors,
+                                 Index& changed) const {
     if (is_plain() && safe(extremes)) {
       changed = plain_factors(square_sums, vectors, factors);
       return true;

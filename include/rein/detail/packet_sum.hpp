@@ -6,7 +6,7 @@
 #include <Eigen/Core>
 
 #include <rein/detail/careful.hpp>
-#include <rein/detail/square_sum.hpp>
+#include <rein/detail/packet.hpp>
 
 // Sums in doubles, by packets, of what the constraints need that move each vector onto a set by
 // itself. Where they could over- or underflow, they are scaled by powers of two.

@@ -5,9 +5,9 @@
 
 #include <Eigen/Core>
 
+#include <rein/detail/packet.hpp>
 #include <rein/detail/prefetch.hpp>
 #include <rein/detail/scalar.hpp>
-#include <rein/detail/square_sum.hpp>
 
 namespace rein::detail {
 
