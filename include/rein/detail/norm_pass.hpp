@@ -286,7 +286,7 @@ class NormPass {
       Real square_sum =
           factor == 1 ? vectors.square_sum(v) : vectors.square_sum_and_scale(v, v - 1, factor);
       joint_.add_squares(v, 1, &square_sum);
-      factor = factor_for(v, square_sum, tally);
+      factor = factor_for_one(v, square_sum, tally);
       if (factor != 1 && !vectors.scales_beside()) {
         vectors.scale_prefetching(v, factor);
         factor = 1;
@@ -335,7 +335,7 @@ class NormPass {
       if (unsure(sums[k]) == 0) continue;
       Real square_sum = vectors.square_sum(first + k);
       joint_.add_squares(first + k, 1, &square_sum);
-      const Real factor = factor_for(first + k, square_sum, tally);
+      const Real factor = factor_for_one(first + k, square_sum, tally);
       if (factor != 1) vectors.scale(first + k, factor);
     }
     return true;
@@ -387,16 +387,19 @@ class NormPass {
 
   // What vector v is to be multiplied by; 1 if it stays.
   EIGEN_STRONG_INLINE Real factor_for(Index v, Real square_sum, Tally& tally) const {
-    if (!rule_.satisfied(square_sum)) return factor_of_violator(v, square_sum, tally);
-    tally.largest_square = (std::max)(tally.largest_square, square_sum);
-    return 1;
-  }
-
-  EIGEN_STRONG_INLINE Real factor_of_violator(Index v, Real square_sum, Tally& tally) const {
+    if (rule_.satisfied(square_sum)) {
+      tally.largest_square = (std::max)(tally.largest_square, square_sum);
+      return 1;
+    }
     Real factor;
     if (rule_.factor(square_sum, factor)) return counted(v, square_sum, factor, tally);
     carefully(v, tally);
     return 1;
+  }
+
+  // The same in a function of its own, for vectors that have been summed one by one.
+  EIGEN_DONT_INLINE Real factor_for_one(Index v, Real square_sum, Tally& tally) const {
+    return factor_for(v, square_sum, tally);
   }
 
   // Counts a vector that is not satisfied; its factor, or 1 where that would change nothing.
