@@ -254,7 +254,7 @@ void one_entry_is_clamped(Index rows) {
 }  // namespace
 
 TEST_CASE("fused: narrow rows are updated and summed") {
-  for (const Index cols : {63, 64, 65, 100, 128, 136, 250, 400}) {
+  for (const Index cols : {64, 65, 128, 136, 250, 400, 600, 1400}) {
     for (const Index rows : {3, 8, 10, 15, 16, 31, 32}) {
       narrow_rows_are_updated_and_summed<float>(rows, cols);
       narrow_rows_are_updated_and_summed<double>(rows, cols);
@@ -262,7 +262,7 @@ TEST_CASE("fused: narrow rows are updated and summed") {
   }
 }
 
-// A call sums rows of 256 bytes to 2 KiB in the order of memory, a step 8 columns at a time.
+// A call prefetches rows of 256 bytes to 2 KiB, a step does not.
 TEST_CASE("fused: narrow rows that no cache holds are updated and summed") {
   narrow_rows_are_updated_and_summed<float>(33, 128001, 2);
   narrow_rows_are_updated_and_summed<float>(66, 64001, 2);
@@ -328,7 +328,7 @@ TEST_CASE("fused: one entry is clamped") {
 }
 
 TEST_CASE("fused: a step is a step and a call: float, row-major") {
-  steps_are_a_step_and_a_call<float, Eigen::RowMajor>(60);
+  steps_are_a_step_and_a_call<float, Eigen::RowMajor>(100);
 }
 TEST_CASE("fused: a step is a step and a call: half") {
   steps_are_a_step_and_a_call<Eigen::half, Eigen::ColMajor>(40);
@@ -337,5 +337,5 @@ TEST_CASE("fused: a step is a step and a call: bfloat16") {
   steps_are_a_step_and_a_call<Eigen::bfloat16, Eigen::RowMajor>(40);
 }
 TEST_CASE("fused: a step is a step and a call: complex<double>") {
-  steps_are_a_step_and_a_call<std::complex<double>, Eigen::ColMajor>(40);
+  steps_are_a_step_and_a_call<std::complex<double>, Eigen::ColMajor>(70);
 }

@@ -9,6 +9,7 @@
 #include <Eigen/Core>
 
 #include <rein/constraint.hpp>
+#include <rein/detail/across.hpp>
 #include <rein/detail/after_projection.hpp>
 #include <rein/detail/check_constraint.hpp>
 #include <rein/detail/constrain_norms.hpp>
@@ -380,7 +381,16 @@ Report step_and_constrain(W& weights, const Walk& walk, C& constraint,
     const auto rule = rule_for(constraint, view);
     using Pass = NormPass<std::remove_const_t<decltype(view)>, MarkChanged>;
     typename Pass::Refresher refresh;
+    bool fused = false;
     if constexpr (Walk::in_memory) {
+      // Of a few weights, all are first updated: group by group, as their norms are summed, rows of
+      // 64 x 64 floats took SGD 1.05 to 1.15 times as long, columns of 32 x 32 1.1 to 1.7 times. Of
+      // longer columns the step sums the squares.
+      constexpr Index worth_a_sum = 64;
+      fused = view.vectors * view.length() > most_at_once ||
+              (lies_along(view) && view.length() >= worth_a_sum);
+    }
+    if (fused) {
       refresh = typename Pass::Refresher(&walk);
     } else {
       walk.all();
