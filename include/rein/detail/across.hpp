@@ -53,16 +53,6 @@ struct LaneNotes {
 // 1e-8 at any length.
 inline constexpr Index columns_to_fold = 128;
 
-// Adds up each vector's lanes, so many, and what each of them has lost, if there is something: from
-// a sum for each lane to one for each vector.
-template <class Real>
-EIGEN_DONT_INLINE void join_lanes(Real* sums, const Real* losts, Index width, Index vectors) {
-  for (Index k = 0; k < vectors; ++k) {
-    const Index begin = k * width;
-    sums[k] = sum_of_stored_lanes(sums + begin, losts == nullptr ? losts : losts + begin, width);
-  }
-}
-
 // From a factor for each vector to one for each lane.
 template <class Real>
 void spread_factors(Real* factors, Index width, Index vectors) {

@@ -138,39 +138,50 @@ EIGEN_DONT_INLINE void add_lanes(Real* sums, Real* losts, const Real* other_sums
   });
 }
 
-// The sum of n lanes' sums and of what they have lost, if that is not null: by packets, where there
-// is a whole one, as 34 doubles took 50 ns one by one; else floats as doubles, which hardly round
-// them.
+// The sum of n lanes' sums and of what they have lost, if that is not null; of a packet of them and
+// more.
 template <class Real>
 EIGEN_ALWAYS_INLINE Real sum_of_stored_lanes(const Real* sums, const Real* losts, Index n) {
   using namespace Eigen::internal;
   using P = Packet<Real>;
   constexpr Index lanes = packet_size<Real>;
-  if (n >= lanes && lanes > 1) {
-    P sum = ploadu<P>(sums), lost = pset1<P>(Real(0));
-    if (losts != nullptr) lost = ploadu<P>(losts);
-    for (Index i = lanes; i < n; i += lanes) {
-      const Index rest = n - i, place = (std::min)(i, n - lanes);
-      const P ones = last_lanes<Real>((std::min)(rest, lanes));
-      add_keeping_error(sum, lost, P(pmul(ploadu<P>(sums + place), ones)));
-      if (losts != nullptr) lost = padd(lost, P(pmul(ploadu<P>(losts + place), ones)));
-    }
-    return sum_of_lanes<Real>(sum, lost);
+  P sum = ploadu<P>(sums), lost = pset1<P>(Real(0));
+  if (losts != nullptr) lost = ploadu<P>(losts);
+  for (Index i = lanes; i < n; i += lanes) {
+    const Index rest = n - i, place = (std::min)(i, n - lanes);
+    const P ones = last_lanes<Real>((std::min)(rest, lanes));
+    add_keeping_error(sum, lost, P(pmul(ploadu<P>(sums + place), ones)));
+    if (losts != nullptr) lost = padd(lost, P(pmul(ploadu<P>(losts + place), ones)));
   }
-  if constexpr (std::is_same_v<Real, float>) {
-    double sum = 0;
-    for (Index i = 0; i < n; ++i) {
-      sum += static_cast<double>(sums[i]);
-      if (losts != nullptr) sum += static_cast<double>(losts[i]);
-    }
-    return static_cast<float>(sum);
+  return sum_of_lanes<Real>(sum, lost);
+}
+
+// Adds up each vector's lanes, so many, and what each of them has lost, if that is not null: from a
+// sum for each lane to one for each vector. A few lanes are added for several vectors at once:
+// vector by vector, 16 x 16 x 3 x 3 ("iohw") took 1.2 times as long, 3 x 64 x 3 x 3 1.3 to 1.5.
+template <class Real>
+EIGEN_DONT_INLINE void join_lanes(Real* sums, const Real* losts, Index width, Index vectors) {
+  using namespace Eigen::internal;
+  constexpr Index few = 16;
+  static_assert(packet_size<Real> <= few + 1);
+  if (width <= few) {
+    over_lanes<Real>(vectors, [=]<class P>(Index k, P) {
+      const auto lane = [=](const Real* x, Index i) {
+        return pgather<Real, P>(x + k * width + i, width);
+      };
+      P sum = lane(sums, 0), lost = pset1<P>(Real(0));
+      if (losts != nullptr) lost = lane(losts, 0);
+      for (Index i = 1; i < width; ++i) {
+        add_keeping_error(sum, lost, lane(sums, i));
+        if (losts != nullptr) lost = padd(lost, lane(losts, i));
+      }
+      pstoreu(sums + k, padd(sum, lost));
+    });
   } else {
-    Real sum = sums[0], lost = losts != nullptr ? losts[0] : Real(0);
-    for (Index i = 1; i < n; ++i) {
-      add_keeping_error(sum, lost, sums[i]);
-      if (losts != nullptr) lost += losts[i];
+    for (Index k = 0; k < vectors; ++k) {
+      const Index begin = k * width;
+      sums[k] = sum_of_stored_lanes(sums + begin, losts == nullptr ? losts : losts + begin, width);
     }
-    return sum + lost;
   }
 }
 
