@@ -216,7 +216,7 @@ class MarkedMomentum {
   }
 
   void reset(Index first, Index count) const {
-    constexpr double zeros[buffer_size] = {};
+    static constexpr double zeros[buffer_size] = {};
     for_each_run(first, count, [&](const Run& run) { store(zeros, run); });
   }
 
