@@ -5,6 +5,7 @@
 
 #include <Eigen/Core>
 
+#include <rein/detail/lane_sums.hpp>
 #include <rein/detail/packet.hpp>
 #include <rein/detail/scalar.hpp>
 

@@ -115,82 +115,11 @@ P tail_packet(const Real* end, Index n) {
   return pmul(ploadu<P>(end - unpacket_traits<P>::size), last_lanes<Real, P>(n));
 }
 
-// g++ unrolls a short loop within another one before it would vectorise it. With scalars instead of
-// packets, to sum 64 vectors of 64 floats took 1.3 (AVX2) to 1.9 times (AVX-512) as long.
-#if defined(__GNUC__) && !defined(__clang__)
-#define REIN_DO_NOT_UNROLL _Pragma("GCC unroll 1")
-#else
-#define REIN_DO_NOT_UNROLL
-#endif
-
-// In halves, as Eigen's sum() of four doubles takes 7 operations instead of 4. Not of Eigen arrays:
-// compiled with the header, those took a tenth of the time of <Eigen/Core>.
-template <int Count>
-EIGEN_ALWAYS_INLINE double sum_in_halves(double* x) {
-  if constexpr (Count == 1) {
-    return x[0];
-  } else {
-    constexpr int half = Count / 2;
-    REIN_DO_NOT_UNROLL
-    for (int i = 0; i < half; ++i) x[i] += x[half + i];
-    return sum_in_halves<half>(x);
-  }
-}
-
-// The sum of the lanes of a packet of floats, which doubles hardly round.
-EIGEN_ALWAYS_INLINE double sum_as_doubles(const Packet<float>& packet) {
-  constexpr int lanes = packet_size<float>;
-  float terms[lanes];
-  double wide[lanes];
-  Eigen::internal::pstoreu(terms, packet);
-  REIN_DO_NOT_UNROLL
-  for (int i = 0; i < lanes; ++i) wide[i] = static_cast<double>(terms[i]);
-  return sum_in_halves<lanes>(wide);
-}
-#undef REIN_DO_NOT_UNROLL
-
 // sum += term, with what either has lost.
 template <class P>
 EIGEN_ALWAYS_INLINE void add_keeping_errors(P& sum, P& lost, const P& term, const P& term_lost) {
   lost = Eigen::internal::padd(lost, term_lost);
   add_keeping_error(sum, lost, term);
-}
-
-// In halves: lane by lane, 64 x 64 doubles that all violate took 1.3 times as long.
-template <class P>
-EIGEN_ALWAYS_INLINE double sum_keeping_errors(const P& packet, const P& lost) {
-  using namespace Eigen::internal;
-  constexpr Index lanes = unpacket_traits<P>::size, half = lanes / 2;
-  if constexpr (lanes == 1) {
-    return packet + lost;
-  } else {
-    using Half = Narrower<double, P>;
-    double terms[lanes], losts[lanes];
-    pstoreu(terms, packet);
-    pstoreu(losts, lost);
-    Half sum = ploadu<Half>(terms), sum_lost = ploadu<Half>(losts);
-    add_keeping_errors(sum, sum_lost, ploadu<Half>(terms + half), ploadu<Half>(losts + half));
-    return sum_keeping_errors(sum, sum_lost);
-  }
-}
-
-// The sum of a packet's lanes and of what they have lost, rounded once (doubles: nearly so).
-template <class Real>
-EIGEN_ALWAYS_INLINE Real sum_of_lanes(const Packet<Real>& packet, const Packet<Real>& lost) {
-  if constexpr (std::is_same_v<Real, float>) {
-    const float rest = Eigen::internal::predux(lost);
-    return static_cast<float>(sum_as_doubles(packet) + static_cast<double>(rest));
-  } else {
-    return sum_keeping_errors(packet, lost);
-  }
-}
-template <class Real>
-EIGEN_ALWAYS_INLINE Real sum_of_lanes(const Packet<Real>& packet) {
-  if constexpr (std::is_same_v<Real, float>) {
-    return static_cast<float>(sum_as_doubles(packet));
-  } else {
-    return sum_keeping_errors(packet, Eigen::internal::pset1<Packet<Real>>(Real(0)));
-  }
 }
 
 // Calls use(lane, P{}) for packets P that make up the lanes: whole ones, halves and quarters where

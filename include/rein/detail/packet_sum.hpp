@@ -6,6 +6,7 @@
 #include <Eigen/Core>
 
 #include <rein/detail/careful.hpp>
+#include <rein/detail/lane_sums.hpp>
 #include <rein/detail/packet.hpp>
 
 // Sums in doubles, by packets, of what the constraints need that move each vector onto a set by

@@ -5,6 +5,7 @@
 
 #include <Eigen/Core>
 
+#include <rein/detail/lane_sums.hpp>
 #include <rein/detail/packet.hpp>
 #include <rein/detail/scalar.hpp>
 #include <rein/detail/scale.hpp>
@@ -157,12 +158,6 @@ EIGEN_ALWAYS_INLINE Real square_sum_of_trees(const Real* x, Index n, const Besid
   return sum_of_lanes<Real>(sum, lost);
 }
 
-template <class Real>
-EIGEN_ALWAYS_INLINE Real short_square_sum(const Real* x, Index n) {
-  if (n <= longest_tree<Real>) return sum_of_lanes<Real>(tree_square_sum(x, n));
-  return square_sum_of_trees(x, n, [](Index, Index) {});
-}
-
 // Rough sums do not pay for fewer vectors.
 inline constexpr Index fewest_rough = 4;
 
@@ -229,72 +224,50 @@ inline constexpr Index longest_tiny_vector = packet_size<Real> <= 4   ? 8 * pack
                                              : packet_size<Real> == 8 ? 4 * packet_size<Real>
                                                                       : 2 * packet_size<Real>;
 
-// short_square_sum() of as many vectors of one tree as a packet has lanes, to the same bits,
-// without a sum over the lanes of each: 64 x 64 doubles that all violate took 1.2 times as long one
-// by one (AVX-512). Floats gain nothing.
-template <class Real>
-EIGEN_ALWAYS_INLINE Packet<Real> packet_of_square_sums(const Real* x, Index stride, Index n) {
-  using namespace Eigen::internal;
-  constexpr Index lanes = packet_size<Real>;
-  PacketBlock<Packet<Real>, lanes> sums, losts;
-  for (Index k = 0; k < lanes; ++k) {
-    sums.packet[k] = tree_square_sum(x + k * stride, n);
-    losts.packet[k] = pset1<Packet<Real>>(Real(0));
-  }
-  ptranspose(sums);
-  for (Index half = lanes / 2; half > 0; half /= 2) {
-    for (Index i = 0; i < half; ++i) {
-      add_keeping_errors(sums.packet[i], losts.packet[i], sums.packet[i + half],
-                         losts.packet[i + half]);
-    }
-  }
-  return padd(sums.packet[0], losts.packet[0]);
-}
-
 // square_sums() of vectors that are not tiny. One function for all who call it: within theirs, 33 x
 // 100 doubles took 1.4 times as long.
 template <class Real>
 EIGEN_DONT_INLINE void longer_square_sums(const Real* x, Index stride, Index n, Index vectors,
                                           Real* sums) {
-  constexpr Index lanes = packet_size<Real>;
-  if (n > longest_short_vector<Real>) {
-    for (Index k = 0; k < vectors; ++k, x += stride) {
+  if (n <= longest_tree<Real>) {
+    sum_lanes_of_each(x, stride, vectors, sums,
+                      [n](const Real* run) { return tree_square_sum(run, n); });
+    return;
+  }
+  for (Index k = 0; k < vectors; ++k, x += stride) {
+    if (n <= longest_short_vector<Real>) {
+      sums[k] = square_sum_of_trees(x, n, [](Index, Index) {});
+    } else {
       SquareSum<Real> sum;
       sum.add(x, n);
       sums[k] = sum.total();
     }
-    return;
   }
-  if constexpr (std::is_same_v<Real, double>) {
-    for (; n <= longest_tree<Real> && vectors >= lanes; vectors -= lanes, sums += lanes) {
-      Eigen::internal::pstoreu(sums, packet_of_square_sums(x, stride, n));
-      x += lanes * stride;
-    }
-  }
-  for (Index k = 0; k < vectors; ++k, x += stride) sums[k] = short_square_sum(x, n);
 }
 
-// square_sums() of vectors of no more numbers than the packet P holds, or of two, by way of each(),
-// with the widest packet that they fill. One number at a time, 4 x 4 floats took 1.6 times as long,
-// 9 x 256 twice as long. (Two, a complex number, come out as where they lie across the memory.)
-template <class Real, class P, class Each>
-EIGEN_ALWAYS_INLINE void tiny_square_sums(Index n, const Each& each) {
+// square_sums() of vectors of no more numbers than the packet P holds, or of two, with the widest
+// packet that they fill. One number at a time, 4 x 4 floats took 1.6 times as long, 9 x 256 twice
+// as long. (Two, a complex number, come out as where they lie across the memory.)
+template <class Real, class P>
+EIGEN_ALWAYS_INLINE void tiny_square_sums(const Real* x, Index stride, Index n, Index vectors,
+                                          Real* sums) {
   using namespace Eigen::internal;
   constexpr Index lanes = unpacket_traits<P>::size;
   if constexpr (lanes == 1) {
-    each([=](const Real* run) {
+    for (Index k = 0; k < vectors; ++k, x += stride) {
       Real sum = 0;
-      for (Index i = 0; i < n; ++i) sum += unfused_square(run[i]);
-      return sum;
-    });
+      for (Index i = 0; i < n; ++i) sum += unfused_square(x[i]);
+      sums[k] = sum;
+    }
   } else if (n < lanes) {
-    tiny_square_sums<Real, Narrower<Real, P>>(n, each);
+    tiny_square_sums<Real, Narrower<Real, P>>(x, stride, n, vectors, sums);
   } else if (n == lanes) {
-    each([=](const Real* run) { return predux(unfused_square(ploadu<P>(run))); });
+    plainly_sum_lanes_of_each<Real, P, true>(
+        x, stride, vectors, sums, [=](const Real* run) { return unfused_square(ploadu<P>(run)); });
   } else {
-    each([=](const Real* run) {
+    plainly_sum_lanes_of_each<Real, P, true>(x, stride, vectors, sums, [=](const Real* run) {
       const P first = unfused_square(ploadu<P>(run));
-      return predux(add_square(tail_packet<Real, P>(run + n, n - lanes), first));
+      return add_square(tail_packet<Real, P>(run + n, n - lanes), first);
     });
   }
 }
@@ -303,23 +276,22 @@ EIGEN_ALWAYS_INLINE void tiny_square_sums(Index n, const Each& each) {
 template <class Real>
 EIGEN_ALWAYS_INLINE void square_sums_inlined(const Real* x, Index stride, Index n, Index vectors,
                                              Real* sums) {
-  using Eigen::internal::predux;
+  using P = Packet<Real>;
   constexpr Index lanes = packet_size<Real>;
   constexpr int most = longest_tiny_vector<Real> / lanes;
   if (n > longest_tiny_vector<Real>) return longer_square_sums(x, stride, n, vectors, sums);
-  // Whole packets are told apart once for all vectors: their branches took a quarter of the time.
-  const auto each = [&](const auto& square_sum) {
-    const Real* run = x;
-    for (Index k = 0; k < vectors; ++k, run += stride) sums[k] = square_sum(run);
-  };
   if (n <= (std::max)(lanes, Index(2))) {
-    tiny_square_sums<Real, Packet<Real>>(n, each);
+    tiny_square_sums<Real, P>(x, stride, n, vectors, sums);
   } else if (n == 2 * lanes) {
-    each([](const Real* run) { return predux(sum_of_packets<2>(run)); });
+    plainly_sum_lanes_of_each<Real, P, true>(
+        x, stride, vectors, sums, [=](const Real* run) { return sum_of_packets<2>(run); });
   } else if (n == longest_tiny_vector<Real>) {
-    each([](const Real* run) { return predux(sum_of_packets<most>(run)); });
+    plainly_sum_lanes_of_each<Real, P, true>(
+        x, stride, vectors, sums, [=](const Real* run) { return sum_of_packets<most>(run); });
   } else {
-    each([n](const Real* run) { return predux(sum_of_part_of_tree<Real, most>(run, n)); });
+    plainly_sum_lanes_of_each<Real, P, false>(x, stride, vectors, sums, [=](const Real* run) {
+      return sum_of_part_of_tree<Real, most>(run, n);
+    });
   }
 }
 
