@@ -163,7 +163,9 @@ inline constexpr Index fewest_rough = 4;
 
 // The sum of squares of a vector of at least one packet in four plain chains, wrong by up to
 // rough_error of itself: with good sums 544 x 544 floats that all are satisfied took 1.6 times as
-// long.
+// long. Packets are read from where they do not straddle lines of the cache, since a sum so rough
+// may begin where the memory wants it: none violating, 300 x 300 floats and 257 x 300 doubles took
+// 1.6 times as long without (AVX-512), with AVX2 1.3 times.
 template <class Real>
 EIGEN_ALWAYS_INLINE Real rough_square_sum(const Real* x, Index n) {
   using namespace Eigen::internal;
@@ -171,7 +173,13 @@ EIGEN_ALWAYS_INLINE Real rough_square_sum(const Real* x, Index n) {
   constexpr Index lanes = packet_size<Real>;
   P a = pset1<P>(Real(0)), b = a, c = a, d = a;
   const auto packet = [&](Index i) { return ploadu<P>(x + i); };
-  Index i = 0;
+  Index i = sizeof(P) > 16 ? first_aligned<sizeof(P)>(x, n) : 0;
+  if (i > 0 && i < lanes) {
+    const P first = psub(pset1<P>(Real(1)), last_lanes<Real>(lanes - i));  // 1 or 0
+    d = unfused_square(P(pmul(packet(0), first)));
+  } else {
+    i = 0;
+  }
   for (; i + 4 * lanes <= n; i += 4 * lanes) {
     a = add_square(packet(i), a);
     b = add_square(packet(i + lanes), b);
