@@ -173,12 +173,10 @@ EIGEN_ALWAYS_INLINE Real rough_square_sum(const Real* x, Index n) {
   constexpr Index lanes = packet_size<Real>;
   P a = pset1<P>(Real(0)), b = a, c = a, d = a;
   const auto packet = [&](Index i) { return ploadu<P>(x + i); };
-  Index i = sizeof(P) > 16 ? first_aligned<sizeof(P)>(x, n) : 0;
-  if (i > 0 && i < lanes) {
+  Index i = sizeof(P) > 16 ? first_aligned<sizeof(P)>(x, lanes) : 0;
+  if (i > 0) {
     const P first = psub(pset1<P>(Real(1)), last_lanes<Real>(lanes - i));  // 1 or 0
     d = unfused_square(P(pmul(packet(0), first)));
-  } else {
-    i = 0;
   }
   for (; i + 4 * lanes <= n; i += 4 * lanes) {
     a = add_square(packet(i), a);
