@@ -361,17 +361,18 @@ void alone_as_among_others(const char* where) {
   using Real = typename Eigen::NumTraits<Scalar>::Real;
   using Matrix = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic, Eigen::ColMajor>;
   constexpr Index components = sizeof(Scalar) / sizeof(Real);
-  for (Index length = 1; length <= 40; ++length) {
+  for (Index length = 1; length <= 300; ++length) {
+    const Index columns = length <= 40 ? 300 : 43;
     Eigen::Matrix<Real, Eigen::Dynamic, Eigen::Dynamic, Eigen::ColMajor> w(length * components,
-                                                                           300);
+                                                                           columns);
     fill(w, 1);
     auto together = w;
     const rein::MaxNorm constraint{0.5 * std::sqrt(static_cast<double>(length)), rein::per_col};
-    const auto constrain = [&](Real* column, Index columns) {
-      constraint(Eigen::Map<Matrix>(reinterpret_cast<Scalar*>(column), length, columns));
+    const auto constrain = [&](Real* column, Index count) {
+      constraint(Eigen::Map<Matrix>(reinterpret_cast<Scalar*>(column), length, count));
     };
-    constrain(together.data(), w.cols());
-    for (Index j = 0; j < w.cols(); ++j) constrain(&w(0, j), 1);
+    constrain(together.data(), columns);
+    for (Index j = 0; j < columns; ++j) constrain(&w(0, j), 1);
     check(same_bits(w, together), "a column comes out as it does alone", where);
   }
 #else
