@@ -3,6 +3,8 @@
 # design.md names every header.
 cmake_minimum_required(VERSION 3.22)
 
+get_filename_component(DOCS_DIR ${DOCS_DIR} ABSOLUTE)
+
 function(read_without_indentation file result)
   file(READ ${file} text)
   string(REPLACE "\r" "" text "${text}")
