@@ -83,7 +83,12 @@ EIGEN_ALWAYS_INLINE bool constrain_at_once(const StridedView<Entry>& view,
                   (std::min)(columns_to_fold, view.outer - o), lanes, sums, losts, o == 0, true);
     }
   } else if (columns) {
-    sum_few_columns(first, outer_stride, view.outer, lanes, sums);
+    if constexpr (Fixed) {
+      // Not inlined, the rows of fixed 4 x 4 to 16 x 16 took 1.2 to 1.5 times as long.
+      sum_columns_inlined<most_plain_columns>(first, outer_stride, view.outer, lanes, sums);
+    } else {
+      sum_few_columns(first, outer_stride, view.outer, lanes, sums);
+    }
   } else if (!runs) {
     return false;
   } else if constexpr (Fixed) {
@@ -100,7 +105,10 @@ EIGEN_ALWAYS_INLINE bool constrain_at_once(const StridedView<Entry>& view,
       columns || vectors > 16 ? extremes(sums, vectors) : extremes<Real, Real>(sums, vectors);
   Index changed = 0;
   if (!rule.satisfied(of)) {
-    if (!rule.factors(sums, vectors, of, factors, changed)) return false;
+    // Copies, so that those of above stay in registers where all are satisfied.
+    const NormRule<Entry> same_rule = rule;
+    const Extremes<Real> same = of;
+    if (!same_rule.factors(sums, vectors, same, factors, changed)) return false;
     for (Index v = 0; v < vectors; ++v) {
       if (factors[v] == 1) continue;
       joint.rescale(v, factors[v]);

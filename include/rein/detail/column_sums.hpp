@@ -50,10 +50,10 @@ EIGEN_DONT_INLINE Real sum_of_eight_numbers(const Real* x, Index stride) {
 inline constexpr Index most_plain_columns = 32;
 
 // The sums of the squares of so many columns, up to Most, `stride` apart, in lanes that are
-// independent of each other: 6 roundings deep at most, without errors to keep.
+// independent of each other: 6 roundings deep at most, without errors to keep. Within the caller.
 template <Index Most, class Real>
-EIGEN_DONT_INLINE void sum_columns(const Real* x, Index stride, Index columns, Index lanes,
-                                   Real* sums) {
+EIGEN_ALWAYS_INLINE void sum_columns_inlined(const Real* x, Index stride, Index columns,
+                                             Index lanes, Real* sums) {
   using namespace Eigen::internal;
   over_lanes_at_least_once<Real>(lanes, [=]<class P>(Index lane, P) {
     const Real* column = x + lane;
@@ -74,6 +74,12 @@ EIGEN_DONT_INLINE void sum_columns(const Real* x, Index stride, Index columns, I
     }
     pstoreu(sums + lane, sum);
   });
+}
+
+template <Index Most, class Real>
+EIGEN_DONT_INLINE void sum_columns(const Real* x, Index stride, Index columns, Index lanes,
+                                   Real* sums) {
+  sum_columns_inlined<Most>(x, stride, columns, lanes, sums);
 }
 
 // Up to 7 columns have a function of their own, which does not prepare the places of 32: without

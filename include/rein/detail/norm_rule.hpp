@@ -43,16 +43,14 @@ NormBand band_for(const C& constraint, [[maybe_unused]] Index length) {
 template <class Real>
 Real rounded_down(double x) {
   const Real nearest = static_cast<Real>(x);
-  return static_cast<double>(nearest) <= x
-             ? nearest
-             : std::bit_cast<Real>(std::bit_cast<Bits<Real>>(nearest) - 1);
+  const bool above = static_cast<double>(nearest) > x;
+  return std::bit_cast<Real>(std::bit_cast<Bits<Real>>(nearest) - above);
 }
 template <class Real>
 Real rounded_up(double x) {
   const Real nearest = static_cast<Real>(x);
-  return static_cast<double>(nearest) >= x
-             ? nearest
-             : std::bit_cast<Real>(std::bit_cast<Bits<Real>>(nearest) + 1);
+  const bool below = static_cast<double>(nearest) < x;
+  return std::bit_cast<Real>(std::bit_cast<Bits<Real>>(nearest) + below);
 }
 
 // Decides on one vector, given the sum of its squares.
