@@ -251,8 +251,8 @@ class AlongVectors {
       if (k >= count) {
         scale(first + k - behind, 1, factors + k);
       } else if (factor != 1) {
-        sums[k] =
-            square_sum_of_trees(run, n, [&](Index i, Index m) { scale_run(other + i, m, factor); });
+        sums[k] = sum_of_lanes<Real>(
+            sum_of_trees(run, n, [&](Index i, Index m) { scale_run(other + i, m, factor); }));
       } else {
         square_sums(first + k, 1, sums + k);
       }

@@ -159,7 +159,7 @@ inline double sum_of_stored_lanes(const double* sums, const double* losts, Index
     add_keeping_error(sum, lost, P(pmul(ploadu<P>(sums + place), ones)));
     if (losts != nullptr) lost = padd(lost, P(pmul(ploadu<P>(losts + place), ones)));
   }
-  return sum_of_lanes<double>(sum, lost);
+  return sum_of_lanes<double>(KeptSums<P>{sum, lost});
 }
 
 // As many floats as a packet has doubles.

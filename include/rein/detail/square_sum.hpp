@@ -134,7 +134,7 @@ class SquareSum {
       add_keeping_error(packet_sum, packet_lost, parts[p].sum_);
       packet_lost = Eigen::internal::padd(packet_lost, parts[p].lost_);
     }
-    return sum_of_lanes<Real>(packet_sum, packet_lost);
+    return sum_of_lanes<Real>(KeptSums<Packet<Real>>{packet_sum, packet_lost});
   }
 
  private:
@@ -147,15 +147,16 @@ class SquareSum {
 template <class Real>
 inline constexpr Index longest_short_vector = 8192 / static_cast<Index>(sizeof(Real));
 
-// The sum of squares of a short vector of more than one tree, with beside() as in add_trees().
+// The squares of a short vector of more than one tree, with beside() as in add_trees().
 template <class Real, class Beside>
-EIGEN_ALWAYS_INLINE Real square_sum_of_trees(const Real* x, Index n, const Beside& beside) {
+EIGEN_ALWAYS_INLINE KeptSums<Packet<Real>> sum_of_trees(const Real* x, Index n,
+                                                        const Beside& beside) {
   constexpr Index tree = longest_tree<Real>;
   Packet<Real> sum = sum_of_packets<16>(x);
   Packet<Real> lost = Eigen::internal::pset1<Packet<Real>>(Real(0));
   beside(0, tree);
   add_trees(x, tree, n, sum, lost, beside);
-  return sum_of_lanes<Real>(sum, lost);
+  return {sum, lost};
 }
 
 // Rough sums do not pay for fewer vectors.
@@ -238,12 +239,11 @@ EIGEN_DONT_INLINE void longer_square_sums(const Real* x, Index stride, Index n, 
   if (n <= longest_tree<Real>) {
     sum_lanes_of_each(x, stride, vectors, sums,
                       [n](const Real* run) { return tree_square_sum(run, n); });
-    return;
-  }
-  for (Index k = 0; k < vectors; ++k, x += stride) {
-    if (n <= longest_short_vector<Real>) {
-      sums[k] = square_sum_of_trees(x, n, [](Index, Index) {});
-    } else {
+  } else if (n <= longest_short_vector<Real>) {
+    sum_lanes_of_each(x, stride, vectors, sums,
+                      [n](const Real* run) { return sum_of_trees(run, n, [](Index, Index) {}); });
+  } else {
+    for (Index k = 0; k < vectors; ++k, x += stride) {
       SquareSum<Real> sum;
       sum.add(x, n);
       sums[k] = sum.total();
