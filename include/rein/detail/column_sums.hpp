@@ -147,19 +147,20 @@ EIGEN_DONT_INLINE void add_lanes(Real* sums, Real* losts, const Real* other_sums
 
 // The sum of n lanes' sums and of what they have lost, if that is not null; of a packet of them and
 // more.
-inline double sum_of_stored_lanes(const double* sums, const double* losts, Index n) {
+template <class Real>
+EIGEN_ALWAYS_INLINE Real sum_of_stored_lanes(const Real* sums, const Real* losts, Index n) {
   using namespace Eigen::internal;
-  using P = Packet<double>;
-  constexpr Index lanes = packet_size<double>;
-  P sum = ploadu<P>(sums), lost = pset1<P>(0.0);
+  using P = Packet<Real>;
+  constexpr Index lanes = packet_size<Real>;
+  P sum = ploadu<P>(sums), lost = pset1<P>(Real(0));
   if (losts != nullptr) lost = ploadu<P>(losts);
   for (Index i = lanes; i < n; i += lanes) {
     const Index rest = n - i, place = (std::min)(i, n - lanes);
-    const P ones = last_lanes<double>((std::min)(rest, lanes));
+    const P ones = last_lanes<Real>((std::min)(rest, lanes));
     add_keeping_error(sum, lost, P(pmul(ploadu<P>(sums + place), ones)));
     if (losts != nullptr) lost = padd(lost, P(pmul(ploadu<P>(losts + place), ones)));
   }
-  return sum_of_lanes<double>(KeptSums<P>{sum, lost});
+  return sum_of_lanes<Real>(KeptSums<P>{sum, lost});
 }
 
 // As many floats as a packet has doubles.
@@ -173,13 +174,13 @@ EIGEN_ALWAYS_INLINE Packet<double> as_doubles(const float* x) {
 // join_lanes() of floats, as doubles, which hardly round their sums; of a packet of these and more.
 // With their errors kept, in packets of floats, 16 x 16 x 5 x 5 ("iohw") took 1.1 to 1.3 times as
 // long.
-EIGEN_DONT_INLINE inline void join_as_doubles(float* sums, const float* losts, Index width,
-                                              Index vectors) {
+template <class Real>
+EIGEN_DONT_INLINE void join_as_doubles(Real* sums, const Real* losts, Index width, Index vectors) {
   using namespace Eigen::internal;
   using P = Packet<double>;
   constexpr Index lanes = packet_size<double>;
   const P last = last_lanes<double>((width - 1) % lanes + 1);
-  const auto add_all = [=](const float* x, P sum) {
+  const auto add_all = [=](const Real* x, P sum) {
     for (Index i = 0; i + lanes < width; i += lanes) sum = padd(sum, as_doubles(x + i));
     return P(padd(sum, P(pmul(as_doubles(x + width - lanes), last))));
   };
@@ -194,10 +195,10 @@ EIGEN_DONT_INLINE inline void join_as_doubles(float* sums, const float* losts, I
       for (Index i = 0; i < lanes; ++i) packets[i] = packet_of(k + i);
       double wide[lanes];
       pstoreu(wide, plain_sums_of_lanes<P>([&](Index i) { return packets[i]; }));
-      for (Index i = 0; i < lanes; ++i) sums[k + i] = static_cast<float>(wide[i]);
+      for (Index i = 0; i < lanes; ++i) sums[k + i] = static_cast<Real>(wide[i]);
     }
   }
-  for (; k < vectors; ++k) sums[k] = static_cast<float>(plain_sum_of_lanes<double>(packet_of(k)));
+  for (; k < vectors; ++k) sums[k] = static_cast<Real>(plain_sum_of_lanes<double>(packet_of(k)));
 }
 
 // Adds up each vector's lanes, so many, and what each of them has lost, if that is not null: from a
