@@ -1,3 +1,4 @@
+#include <cmath>
 #include <numeric>
 #include <vector>
 
@@ -135,20 +136,34 @@ TEMPLATE_TEST_CASE("norms: a few packets of numbers, and fewer than one holds", 
 }
 
 #ifndef __FAST_MATH__
-// The squares of each of a filter's entries are summed apart: 4120^2 + 1 is no float, and rounds to
-// 4120^2. What all five of them lose shows in the norm. Of more than 16 rows, 16 at a time are
-// summed plainly, and these sums with their errors kept.
+// The squares of each of a filter's entries are summed apart: `large`^2 + 1 rounds to `large`^2.
+// What all of them lose shows in the norm. Of more than 16 rows, 16 at a time are summed plainly,
+// and these sums with their errors kept.
+template <class Scalar, int Length>
+void losses_of_runs_are_kept(Scalar large) {
+  INFO("runs of " << Length);
+  constexpr int filters = 11;
+  Eigen::Matrix<Scalar, 24, filters * Length, Eigen::RowMajor> w = decltype(w)::Zero();
+  w.row(0).setConstant(large);
+  w.row(16).setOnes();
+  const auto per_filter = rein::per_filter("iohw", {24, filters, Length, 1});
+  const auto norms = rein::norms(w, per_filter);
+  const Scalar square = large * large;
+  CHECK((norms == std::sqrt(std::fma(Scalar(Length), square, Scalar(Length)))).all());
+  const double largest = rein::MaxNorm{1e10, per_filter}(w).largest_norm;
+  CHECK(static_cast<Scalar>(largest) == norms[0]);
+  CHECK(norms[0] != std::sqrt(Length * square));
+}
+
 TEST_CASE("norms: what the sums of a filter's short runs lose is kept") {
-  constexpr int length = 5;
-  Eigen::Matrix<float, 24, 3 * length, Eigen::RowMajor> w = decltype(w)::Zero();
-  w.row(0).setConstant(4120);
-  w.row(16).setConstant(1);
-  const auto filters = rein::per_filter("iohw", {24, 3, length, 1});
-  const auto norms = rein::norms(w, filters);
-  CHECK((norms == std::sqrt(float(length * (4120 * 4120 + 1)))).all());
-  const double largest = rein::MaxNorm{1e5, filters}(w).largest_norm;
-  CHECK(static_cast<float>(largest) == norms[0]);
-  CHECK(norms[0] != std::sqrt(float(length * 4120 * 4120)));
+  losses_of_runs_are_kept<float, 5>(4120);
+  losses_of_runs_are_kept<float, 12>(4120);
+  losses_of_runs_are_kept<float, 13>(4120);
+  losses_of_runs_are_kept<float, 20>(4120);
+  losses_of_runs_are_kept<float, 24>(4120);
+  losses_of_runs_are_kept<double, 5>(94'906'268);
+  losses_of_runs_are_kept<double, 11>(94'906'268);
+  losses_of_runs_are_kept<double, 18>(94'906'268);
 }
 #endif
 
