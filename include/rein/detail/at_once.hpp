@@ -105,7 +105,8 @@ EIGEN_ALWAYS_INLINE bool constrain_at_once(const StridedView<Entry>& view,
       columns || vectors > 16 ? extremes(sums, vectors) : extremes<Real, Real>(sums, vectors);
   Index changed = 0;
   if (!rule.satisfied(of)) {
-    // Copies, so that those of above stay in registers where all are satisfied.
+    // Copies, so that where all are satisfied those of above stay in registers: else a fixed 4 x 4
+    // took 1.05 to 1.1 times as long.
     const NormRule<Entry> same_rule = rule;
     const Extremes<Real> same = of;
     if (!same_rule.factors(sums, vectors, same, factors, changed)) return false;
